@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// env prints what tests and the Makefile need to know, in a form that a shell and a program read alike.
+func (l *lab) env() error {
+	password, err := os.ReadFile(l.secret("password"))
+	if err != nil {
+		return withHint(fmt.Errorf("env: reading the second registry's password: %w", err), "run: go run ./lab up")
+	}
+	host, err := hostArch()
+	if err != nil {
+		return fmt.Errorf("env: %w", err)
+	}
+	lines := []string{
+		"LAB_REGISTRY=" + plainRegistry.address(),
+		"LAB_TLS_REGISTRY=" + secureRegistry.address(),
+		"LAB_TLS_CA=" + l.secret("ca.pem"),
+		"LAB_TLS_USER=" + registryUser,
+		"LAB_TLS_PASSWORD=" + string(password),
+		"LAB_BUILDKIT_IMAGE=" + buildkitImage,
+		"LAB_BUILDKITD_CONFIG=" + filepath.Join(l.root, "lab", "buildkitd.toml"),
+		"LAB_QEMU_DIR=" + l.debs(host).qemuDir(host),
+	}
+	_, err = fmt.Fprintln(l.stdout, strings.Join(lines, "\n"))
+	return err
+}
