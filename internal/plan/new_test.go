@@ -1,0 +1,219 @@
+package plan_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// world is a machine with a few files, at the working directory /src.
+func world(env map[string]string) plan.World {
+	files := fstest.MapFS{
+		"src/Dockerfile":          {Data: []byte("FROM scratch\n")},
+		"src/app/Dockerfile":      {Data: []byte("FROM scratch\n")},
+		"src/app/arm.dockerfile":  {Data: []byte("FROM scratch\n")},
+		"src/empty/README":        {},
+		"src/one/ca.pem":          {Data: []byte("authority one")},
+		"src/two/ca.pem":          {Data: []byte("authority two")},
+		"src/two/key.pem":         {Data: []byte("a key")},
+		"src/mirror.toml":         {Data: []byte("[registry.\"docker.io\"]\n  mirrors = [\"127.0.0.1:5000/hub\"]\n")},
+		"src/not.toml":            {Data: []byte("registry = \n")},
+		"src/certificates.toml":   {Data: []byte(certificates)},
+		"src/nocertificates.toml": {Data: []byte("[registry.\"a.example\"]\n  ca = [\"gone.pem\"]\n")},
+	}
+	inside := func(name string) string { return strings.TrimPrefix(path.Clean(name), "/") }
+	return plan.World{
+		Dir:      "/src",
+		Stat:     func(name string) (fs.FileInfo, error) { return fs.Stat(files, inside(name)) },
+		ReadFile: func(name string) ([]byte, error) { return fs.ReadFile(files, inside(name)) },
+		Getenv:   func(name string) string { return env[name] },
+	}
+}
+
+// good are inputs with which nothing is wrong.
+func good() plan.Inputs { return plan.Inputs{Platforms: []string{"linux/amd64"}} }
+
+func with(change func(*plan.Inputs)) plan.Inputs {
+	in := good()
+	change(&in)
+	return in
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range wrongInputs() {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p, err := plan.New(with(test.change), world(test.env))
+			if err == nil {
+				t.Fatalf("New() = %+v, want an error", p)
+			}
+			if got := err.Error(); got != test.want {
+				t.Errorf("New():\n got %s\nwant %s", got, test.want)
+			}
+			if p != nil {
+				t.Errorf("New() = %+v together with an error", p)
+			}
+		})
+	}
+}
+
+type wrongInput struct {
+	name   string
+	change func(*plan.Inputs)
+	env    map[string]string
+	want   string
+}
+
+func wrongInputs() []wrongInput {
+	set := func(field func(*plan.Inputs) *string, text string) func(*plan.Inputs) {
+		return func(in *plan.Inputs) { *field(in) = text }
+	}
+	return []wrongInput{
+		{name: "no platform", change: func(in *plan.Inputs) { in.Platforms = nil }, want: "--platform: no platform is named; for example --platform linux/amd64,linux/arm64"},
+		{name: "a platform without an operating system", change: func(in *plan.Inputs) { in.Platforms = []string{"arm64"} }, want: `--platform "arm64": an operating system and an architecture are needed, as in linux/arm64; write linux/arm64`},
+		{name: "a platform twice", change: func(in *plan.Inputs) { in.Platforms = []string{"linux/arm64", "linux/arm64"} }, want: `--platform "linux/arm64": it is given twice; name each platform once`},
+		{name: "a platform twice in two spellings", change: func(in *plan.Inputs) { in.Platforms = []string{"linux/arm64/v8", "linux/aarch64"} }, want: `--platform "linux/aarch64": it is the same platform as "linux/arm64/v8"; name each platform once`},
+		{name: "a bad tag", change: func(in *plan.Inputs) { in.Tags = []string{"a:"} }, want: `--tag "a:": it is not an image reference; write [registry/]repository:tag in lower case, for example ghcr.io/owner/app:1.4`},
+		{name: "a push without a tag", change: set(func(in *plan.Inputs) *string { return &in.Push }, "true"), want: `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
+		{name: "a load without a tag", change: set(func(in *plan.Inputs) *string { return &in.Load }, "true"), want: `--load: there is no tag to load the image under; add --tag, for example --tag app:dev`},
+		{name: "a load of two platforms", change: func(in *plan.Inputs) {
+			in.Load, in.Tags, in.Platforms = "true", []string{"app:dev"}, []string{"linux/amd64", "linux/arm64"}
+		}, want: `--load: the Docker engine's image store holds one platform a tag, and 2 are asked for; name one --platform, or use --push`},
+		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
+		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, off`},
+		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "rawjson"), want: `--progress "rawjson": it is not one of the known values; write one of: auto, plain, tty, quiet`},
+		{name: "no context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "nowhere"), want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
+		{name: "a file as context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "Dockerfile"), want: `context "Dockerfile": there is no such folder; name the folder that holds what the Dockerfile copies`},
+		{name: "no Dockerfile in the context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "empty"), want: `--file "/src/empty/Dockerfile": there is no such Dockerfile; name it with --file, relative to the working directory`},
+		{name: "a Dockerfile that is not there", change: set(func(in *plan.Inputs) *string { return &in.File }, "x/Dockerfile"), want: `--file "x/Dockerfile": there is no such Dockerfile; name it with --file, relative to the working directory`},
+		{name: "a folder as Dockerfile", change: set(func(in *plan.Inputs) *string { return &in.File }, "app"), want: `--file "app": there is no such Dockerfile; name it with --file, relative to the working directory`},
+		{name: "neither context nor Dockerfile", change: func(in *plan.Inputs) { in.Context, in.File = "nowhere", "gone" }, want: "context \"nowhere\": there is no such folder; name the folder that holds what the Dockerfile copies\n" +
+			`--file "gone": there is no such Dockerfile; name it with --file, relative to the working directory`},
+		{name: "a build argument without a name", change: func(in *plan.Inputs) { in.BuildArgs = []string{"A=1", "=s3cret"} }, want: `--build-arg: number 2 is not NAME=VALUE; for example --build-arg VERSION=1.4`},
+		{name: "a build argument with a blank in its name", change: func(in *plan.Inputs) { in.BuildArgs = []string{"TOKEN: s3cret"} }, want: `--build-arg: number 1 is not NAME=VALUE; for example --build-arg VERSION=1.4`},
+		{name: "a smoke test with a broken list", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `["/app"`), want: `--test "[\"/app\"": it begins like a JSON list of words and is not one; for example ["/app", "--version"]`},
+		{name: "a smoke test with an empty list", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `[]`), want: `--test "[]": it begins like a JSON list of words and is not one; for example ["/app", "--version"]`},
+		{name: "a smoke test with an open quote", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `app 'x`), want: `--test "app 'x": its quotes do not match; write it as in a shell, for example --test 'app --version'`},
+		{name: "a time without a unit", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "90"), want: `--test-timeout "90": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
+		{name: "no time at all", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "0s"), want: `--test-timeout "0s": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
+		{name: "a bad builder image", change: set(func(in *plan.Inputs) *string { return &in.BuildkitImage }, "moby buildkit"), want: `--buildkit-image "moby buildkit": it is not an image reference; for example moby/buildkit:v0.33.1`},
+		{name: "a summary that is a folder", change: set(func(in *plan.Inputs) *string { return &in.Summary }, "app"), want: `--summary "app": it is a folder; name a file in it`},
+		{name: "a report in a folder that is not there", change: set(func(in *plan.Inputs) *string { return &in.Report }, "out/report.json"), want: `--report "out/report.json": the folder that it would be in does not exist; create the folder first`},
+		{name: "a time that is not a number", change: func(*plan.Inputs) {}, env: map[string]string{"SOURCE_DATE_EPOCH": "yesterday"}, want: `SOURCE_DATE_EPOCH "yesterday": it is not a number of seconds since 1970; for example $(git log -1 --format=%ct)`},
+		{name: "a time before 1970", change: func(*plan.Inputs) {}, env: map[string]string{"SOURCE_DATE_EPOCH": "-1"}, want: `SOURCE_DATE_EPOCH "-1": it is not a number of seconds since 1970; for example $(git log -1 --format=%ct)`},
+	}
+}
+
+func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
+	t.Parallel()
+	in := plan.Inputs{
+		Context: "nowhere", File: "gone", Platforms: []string{"arm64", "linux/amd65"}, Tags: []string{"A:1"}, Push: "yes please", Load: "ja",
+		BuildArgs: []string{"="}, SmokeTest: "'", SmokeTestTimeout: "soon", Verify: "some", BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
+		KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
+	}
+	_, err := plan.New(in, world(map[string]string{"SOURCE_DATE_EPOCH": "x"}))
+	var problems plan.InputErrors
+	if !errors.As(err, &problems) {
+		t.Fatalf("New() gives %v, want InputErrors", err)
+	}
+	var got []string
+	for _, problem := range problems {
+		got = append(got, problem.Input)
+	}
+	want := []string{
+		"context", "--file", "--platform", "--platform", "--tag", "--push", "--load", "--build-arg", "--test", "--test-timeout", "--verify",
+		"--buildkit-image", "--buildkitd-config", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the inputs with problems differ (-want +got):\n%s", diff)
+	}
+	if got, want := strings.Count(err.Error(), "\n"), len(want)-1; got != want {
+		t.Errorf("the error has %d line ends, want %d:\n%s", got, want, err)
+	}
+}
+
+func TestNewFindsContextAndDockerfile(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, context, file, wantContext, wantFile string }{
+		{"the working directory by default", "", "", "/src", "/src/Dockerfile"},
+		{"the Dockerfile of the context by default", "app", "", "/src/app", "/src/app/Dockerfile"},
+		{"a Dockerfile is relative to the working directory", "app", "Dockerfile", "/src/app", "/src/Dockerfile"},
+		{"absolute paths stay", "/src/app/../app", "/src/app/arm.dockerfile", "/src/app", "/src/app/arm.dockerfile"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlan(t, with(func(in *plan.Inputs) { in.Context, in.File = test.context, test.file }), nil)
+			if p.Context != test.wantContext || p.Dockerfile != test.wantFile {
+				t.Errorf("New() = %s and %s, want %s and %s", p.Context, p.Dockerfile, test.wantContext, test.wantFile)
+			}
+		})
+	}
+}
+
+func newPlan(t *testing.T, in plan.Inputs, env map[string]string) *plan.Plan {
+	t.Helper()
+	p, err := plan.New(in, world(env))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestNewReadsBuildArguments(t *testing.T) {
+	t.Parallel()
+	in := with(func(in *plan.Inputs) { in.BuildArgs = []string{"A=1", "B", "C=x=y", "D=", "E"} })
+	p := newPlan(t, in, map[string]string{"B": "from the environment", "A": "not this"})
+	want := []plan.BuildArg{{Name: "A", Value: "1"}, {Name: "B", Value: "from the environment"}, {Name: "C", Value: "x=y"}, {Name: "D"}, {Name: "E"}}
+	if diff := cmp.Diff(want, p.BuildArgs); diff != "" {
+		t.Errorf("BuildArgs differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestNewReadsTheSmokeTest(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, text, timeout string
+		want                *plan.SmokeTest
+	}{
+		{"none", " ", "", nil},
+		{"shell text stays as it is", " app --version && test -x /app ", "", &plan.SmokeTest{Command: "app --version && test -x /app", Timeout: 2 * time.Minute}},
+		{"a JSON list is the words", `["/app", "a b"]`, "90s", &plan.SmokeTest{Args: []string{"/app", "a b"}, Timeout: 90 * time.Second}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlan(t, with(func(in *plan.Inputs) { in.SmokeTest, in.SmokeTestTimeout = test.text, test.timeout }), nil)
+			if diff := cmp.Diff(test.want, p.SmokeTest); diff != "" {
+				t.Errorf("SmokeTest differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNewReadsSourceDateEpoch(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "<nil>", "0": "0", "1700000000": "1700000000"} {
+		t.Run("SOURCE_DATE_EPOCH="+text, func(t *testing.T) {
+			t.Parallel()
+			p := newPlan(t, good(), map[string]string{"SOURCE_DATE_EPOCH": text})
+			got := "<nil>"
+			if p.SourceDateEpoch != nil {
+				got = fmt.Sprint(*p.SourceDateEpoch)
+			}
+			if got != want {
+				t.Errorf("SourceDateEpoch = %s, want %s", got, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,107 @@
+package plan
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// Plan is everything that a run will do, in values that cannot be wrong: after New there is no raw text for a platform
+// or a reference. Its JSON form is what --dry-run --json prints.
+type Plan struct {
+	Context    string     `json:"context"`    // absolute folder
+	Dockerfile string     `json:"dockerfile"` // absolute file
+	Target     string     `json:"target,omitempty"`
+	Platforms  []Platform `json:"platforms"`
+	BuildArgs  []BuildArg `json:"buildArgs,omitempty"`
+	Tags       []Tag      `json:"tags,omitempty"` // most specific first: the order in which they move
+	Push       bool       `json:"push"`
+	Load       bool       `json:"load"`
+	Verify     Level      `json:"verify"`
+	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
+	Builder    Builder    `json:"builder"`
+
+	KeepHandlers bool `json:"keepHandlers"`
+	// SourceDateEpoch is the time, in seconds since 1970, that the image and its files get (https://reproducible-builds.org/specs/source-date-epoch/).
+	SourceDateEpoch *int64 `json:"sourceDateEpoch,omitempty"`
+
+	Summary  string   `json:"summary,omitempty"`
+	Report   string   `json:"report,omitempty"`
+	Progress Progress `json:"progress"`
+	Notes    []string `json:"notes,omitempty"` // what was decided without being asked, for the log
+}
+
+// BuildArg is a build argument. Only its name is ever printed: values have carried secrets in too many incidents.
+type BuildArg struct {
+	Name  string `json:"name"`
+	Value string `json:"-"`
+}
+
+// Tag is an image reference with a tag. Its text is as short as the user may have written it.
+type Tag struct{ name.Tag }
+
+// MarshalText writes the whole reference.
+func (t Tag) MarshalText() ([]byte, error) { return []byte(t.Name()), nil }
+
+// Level says how much of an image is checked before it is pushed.
+type Level string
+
+// The levels of verification.
+const (
+	VerifyOff    Level = "off"
+	VerifyStatic Level = "static"
+)
+
+// Progress says how the build is shown.
+type Progress string
+
+// The ways to show progress.
+const (
+	ProgressAuto  Progress = "auto"
+	ProgressPlain Progress = "plain"
+	ProgressTTY   Progress = "tty"
+	ProgressQuiet Progress = "quiet"
+)
+
+// SmokeTest is a command that must succeed in the image of every platform.
+type SmokeTest struct {
+	Command string        `json:"command,omitempty"` // shell text; run by the image's shell where it has one
+	Args    []string      `json:"args,omitempty"`    // the words, where the user gave a JSON list
+	Timeout time.Duration `json:"timeout"`           // nanoseconds, per platform
+}
+
+// Builder says which builder to start, or which to use.
+type Builder struct {
+	// Use is the name of a running builder. The other settings do not concern it.
+	Use    string        `json:"use,omitempty"`
+	Image  string        `json:"image"`
+	Config BuilderConfig `json:"config"`
+	// Files are copies of the certificates that the configuration names, by their path below /etc/buildkit in the container.
+	Files map[string][]byte `json:"-"`
+	// Authorities are certificates, in PEM, that registries of the configuration are to be trusted by.
+	Authorities [][]byte `json:"-"`
+	HostNetwork bool     `json:"hostNetwork"` // because a registry is on a loopback address
+	Keep        bool     `json:"keep"`
+}
+
+// Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
+func (p *Plan) Repositories() []name.Repository {
+	var out []name.Repository
+	seen := map[string]bool{}
+	for _, tag := range p.Tags {
+		if repo := tag.Context(); !seen[repo.Name()] {
+			seen[repo.Name()] = true
+			out = append(out, repo)
+		}
+	}
+	return out
+}
+
+// World is what New may ask of the machine: whether files exist, what they hold, and the environment. Everything in it only reads.
+type World struct {
+	Dir      string // the working directory, absolute
+	Stat     func(path string) (fs.FileInfo, error)
+	ReadFile func(path string) ([]byte, error)
+	Getenv   func(name string) string
+}
