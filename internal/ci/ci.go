@@ -1,0 +1,148 @@
+// Package ci is everything that differs between a terminal, GitHub Actions and other CI hosts: where inputs come from, where
+// outputs and the summary go, and how text that a build printed is kept from acting on the host. Start at Detect. What a run does
+// is the same on every host; only how it is shown is decided here.
+package ci
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// Host is where the program runs.
+type Host struct {
+	Name   string // "github" or "terminal"
+	getenv func(string) string
+	log    io.Writer
+	action *githubactions.Action // nil anywhere but on GitHub
+}
+
+// Detect finds out from the environment where the program runs. People read what is written to log.
+func Detect(getenv func(string) string, log io.Writer) *Host {
+	h := &Host{Name: "terminal", getenv: getenv, log: log}
+	if getenv("GITHUB_ACTIONS") == "true" {
+		h.Name = "github"
+		h.action = githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(log))
+	}
+	return h
+}
+
+// Input returns the text that the environment gives for an input, and the name of the variable that it stands in. The order is
+// the host's own inputs, then PLUGIN_ (Woodpecker, Drone), then MULTIARCH_. Empty text is as good as none: GitHub sets every input
+// that an action declares.
+func (h *Host) Input(name string) (text, variable string) {
+	upper := strings.ToUpper(name)
+	under := strings.ReplaceAll(upper, "-", "_")
+	candidates := []string{"PLUGIN_" + under, "MULTIARCH_" + under}
+	if h.action != nil {
+		// The runner keeps hyphens: INPUT_BUILD-ARGS.
+		candidates = append([]string{"INPUT_" + upper}, candidates...)
+	}
+	for _, variable := range candidates {
+		if text := h.getenv(variable); text != "" {
+			return text, variable
+		}
+	}
+	return "", ""
+}
+
+// InTerms says a problem in the terms in which the host's user writes inputs: in a workflow platforms, elsewhere --platform.
+func (h *Host) InTerms(problem plan.InputError, inputs []plan.Input) plan.InputError {
+	if h.action == nil {
+		return problem
+	}
+	inputs = slices.Clone(inputs) // a longer flag first: --test-timeout begins with --test
+	slices.SortFunc(inputs, func(a, b plan.Input) int { return len(b.Label()) - len(a.Label()) })
+	var pairs []string
+	for _, input := range inputs {
+		if input.Flag != "" {
+			pairs = append(pairs, "for example "+input.Label()+" ", "for example "+input.Name+": ", input.Label(), input.Name)
+		}
+	}
+	names := strings.NewReplacer(pairs...)
+	problem.Input, problem.Rule, problem.Hint = names.Replace(problem.Input), names.Replace(problem.Rule), names.Replace(problem.Hint)
+	return problem
+}
+
+// SummaryFile is where the host collects Markdown, or nothing.
+func (h *Host) SummaryFile() string {
+	if h.action == nil {
+		return ""
+	}
+	return h.getenv("GITHUB_STEP_SUMMARY")
+}
+
+// Output is one result of a step that later steps can use.
+type Output struct{ Name, Value string }
+
+// SetOutputs gives results to the host. Where the host has no place for them it does nothing.
+func (h *Host) SetOutputs(outputs []Output) error {
+	for _, o := range outputs {
+		if err := h.fileCommand("output", o.Name, o.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveState keeps a value for the step that cleans up.
+func (h *Host) SaveState(name, value string) error {
+	return h.fileCommand("state", name, value)
+}
+
+// State returns what SaveState kept.
+func (h *Host) State(name string) string {
+	if h.action == nil {
+		return ""
+	}
+	return h.getenv("STATE_" + name)
+}
+
+// fileCommand writes name and value into one of the runner's files. The marker around the value is random: with a known one,
+// a value that contains it would set further outputs.
+func (h *Host) fileCommand(file, name, value string) (err error) {
+	if h.action == nil || h.getenv("GITHUB_"+strings.ToUpper(file)) == "" {
+		return nil
+	}
+	defer func() {
+		if cause := recover(); cause != nil { // how go-githubactions says that it could not write
+			err = fmt.Errorf("GITHUB_%s: writing %q: %v", strings.ToUpper(file), name, cause)
+		}
+	}()
+	marker := "multiarch_" + rand.Text()
+	h.action.IssueFileCommand(&githubactions.Command{
+		Name:    file,
+		Message: fmt.Sprintf("%s<<%s\n%s\n%s", name, marker, strings.TrimRight(value, "\n"), marker),
+	})
+	return nil
+}
+
+// Error shows a problem where the host shows problems; file and line may be empty. It reports whether the host has such a place.
+func (h *Host) Error(file string, line int, text string) bool {
+	if h.action == nil {
+		return false
+	}
+	action := h.action
+	if file != "" && line > 0 {
+		action = action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
+	}
+	action.Errorf("%s", text)
+	return true
+}
+
+// Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it
+// when the text ends.
+func (h *Host) Foreign() io.WriteCloser {
+	f := &foreign{w: h.log}
+	if h.action != nil {
+		f.token = rand.Text()
+		_, f.err = fmt.Fprintf(h.log, "::stop-commands::%s\n", f.token)
+	}
+	return f
+}
