@@ -1,0 +1,71 @@
+package setup
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+// ensureImage pulls an image unless the engine has it. A builder image that is there is not asked for again: that request is a
+// known cause of failed builds when the registry limits or is away.
+func (e *Engine) ensureImage(ctx context.Context, image string, say func(string)) error {
+	_, err := e.api.ImageInspect(ctx, image)
+	if err == nil {
+		return nil
+	}
+	if !errdefs.IsNotFound(err) {
+		return fmt.Errorf("looking for it: %w", err)
+	}
+	say("pulling " + image)
+	pull, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{})
+	if err != nil {
+		return fmt.Errorf("pulling: %w", err)
+	}
+	if err := pull.Wait(ctx); err != nil {
+		return fmt.Errorf("pulling: %w", err)
+	}
+	return nil
+}
+
+// LoadImage gives the engine an image archive in the format of docker save, and returns when it is stored.
+func (e *Engine) LoadImage(ctx context.Context, archive io.Reader) error {
+	result, err := e.api.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return fmt.Errorf("docker engine: loading the image: %w", err)
+	}
+	defer func() { _ = result.Close() }() // only read
+	if _, err := io.Copy(io.Discard, result); err != nil {
+		return fmt.Errorf("docker engine: loading the image: %w", err)
+	}
+	return nil
+}
+
+// archive is what is copied to /etc in the container: buildkitd.toml and the files that it names.
+func (c BuilderConfig) archive() (io.Reader, error) {
+	files := map[string][]byte{"buildkit/buildkitd.toml": c.TOML}
+	for path, content := range c.Files {
+		files["buildkit/"+path] = content
+	}
+	var buffer bytes.Buffer
+	w := tar.NewWriter(&buffer)
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: path, Mode: 0o600, Size: int64(len(files[path]))}
+		if err := w.WriteHeader(header); err != nil {
+			return nil, fmt.Errorf("builder configuration: packing %q: %w", path, err)
+		}
+		if _, err := w.Write(files[path]); err != nil {
+			return nil, fmt.Errorf("builder configuration: packing %q: %w", path, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("builder configuration: packing: %w", err)
+	}
+	return &buffer, nil
+}
