@@ -1,0 +1,257 @@
+package build
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	cliconfig "github.com/docker/cli/cli/config"
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// Check looks at one platform's finished files, before anything is pushed. An error means that it could not look.
+type Check func(ctx context.Context, p plan.Platform, config ocispec.Image, files *Files) ([]plan.Finding, error)
+
+// Request is what one builder is asked for.
+type Request struct {
+	Plan *plan.Plan
+	// Check is called for every platform that was built; nil checks nothing.
+	Check Check
+	// Status is given every progress message of the builder, in order. It must not block for long.
+	Status func(*buildkit.SolveStatus)
+	// Load takes an archive in the format of docker save, if the plan wants the image in the engine.
+	Load func(ctx context.Context, archive io.Reader) error
+}
+
+// Result is what became of one platform.
+type Result struct {
+	Platform plan.Platform
+	Done     bool     // it came to an end, good or bad; else the run ended before
+	Failure  *Failure // nil: it was built
+	Findings []plan.Finding
+	Test     *TestResult
+	Config   ocispec.Image
+	Duration time.Duration // from the start of the solve until this platform was built and checked
+}
+
+// Good reports whether the platform may be pushed.
+func (r Result) Good() bool { return r.Done && r.Failure == nil && !plan.Failed(r.Findings) }
+
+// Exported is what left the builder.
+type Exported struct {
+	// Descriptor is of the index that holds the good platforms, or of the manifest where only one platform was asked for. Its
+	// digest is empty if nothing was pushed.
+	Descriptor ocispec.Descriptor
+}
+
+// All builds the platforms of a plan and returns their results in the plan's order. An error means that the builder could not
+// work; a platform that fails is no error but a result.
+func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Result, Exported, error) {
+	j := newJob(request)
+	opt, err := j.solveOpt(ctx)
+	if err != nil {
+		return nil, Exported{}, err
+	}
+	status := make(chan *buildkit.SolveStatus)
+	var response *buildkit.SolveResponse
+	var g errgroup.Group
+	g.Go(func() error {
+		for message := range status {
+			j.log.add(message)
+			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
+			request.Status(message)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		var err error
+		response, err = builder.Build(ctx, opt, "multiarch-action", j.run, status)
+		return err
+	})
+	err = g.Wait()
+	j.finish()
+	switch {
+	case ctx.Err() != nil:
+		return j.results, Exported{}, context.Cause(ctx)
+	case j.nothingGood:
+		return j.results, Exported{}, nil
+	case err != nil:
+		return j.results, Exported{}, fmt.Errorf("builder: %w", err)
+	}
+	exported, err := readExported(response.ExporterResponse)
+	return j.results, exported, err
+}
+
+// aboutMissingPlatforms recognises the builder's warning that it was given fewer platforms than were asked for: the report says why,
+// and better.
+func aboutMissingPlatforms(w *buildkit.VertexWarning) bool {
+	return strings.HasPrefix(string(w.Short), "Requested platform")
+}
+
+// errNothingGood keeps the builder from exporting an image without platforms.
+var errNothingGood = errors.New("no platform is good")
+
+// job is one run of All. Every platform has a slot of its own in results, which only its goroutine writes.
+type job struct {
+	Request
+	results     []Result
+	log         *vertexLog
+	started     time.Time
+	nothingGood bool
+}
+
+func newJob(request Request) *job {
+	j := &job{Request: request, log: newVertexLog(), started: time.Now()}
+	for _, p := range request.Plan.Platforms {
+		j.results = append(j.results, Result{Platform: p})
+	}
+	return j
+}
+
+func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
+	contextFS, err := fsutil.NewFS(j.Plan.Context)
+	if err != nil {
+		return buildkit.SolveOpt{}, fmt.Errorf("context %q: opening: %w", j.Plan.Context, err)
+	}
+	folder := filepath.Dir(j.Plan.Dockerfile)
+	dockerfileFS, err := fsutil.NewFS(folder)
+	if err != nil {
+		return buildkit.SolveOpt{}, fmt.Errorf("folder %q of the Dockerfile: opening: %w", folder, err)
+	}
+	return buildkit.SolveOpt{
+		LocalMounts: map[string]fsutil.FS{"context": contextFS, "dockerfile": dockerfileFS},
+		// The frontend gets its attributes from run; from these the builder learns which platforms it will be given.
+		FrontendAttrs: map[string]string{"platform": platformNames(j.Plan.Platforms)},
+		Exports:       j.exports(ctx),
+		Session: []session.Attachable{authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
+			AuthConfigProvider: authprovider.LoadAuthConfig(cliconfig.LoadDefaultConfigFile(io.Discard)),
+		})},
+	}, nil
+}
+
+// frontendOpt are the attributes of the Dockerfile frontend.
+func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
+	opt := map[string]string{"filename": filepath.Base(j.Plan.Dockerfile), "platform": platformNames(platforms)}
+	if j.Plan.Target != "" {
+		opt["target"] = j.Plan.Target
+	}
+	for _, arg := range j.Plan.BuildArgs {
+		opt["build-arg:"+arg.Name] = arg.Value
+	}
+	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
+		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
+	}
+	if len(platforms) > 1 {
+		opt["multi-platform"] = "true"
+	}
+	return opt
+}
+
+// exports says where good platforms go. Repositories of one registry share an entry, so that their layers are mounted
+// instead of sent again; registries have entries of their own, which BuildKit serves at the same time.
+func (j *job) exports(ctx context.Context) []buildkit.ExportEntry {
+	var out []buildkit.ExportEntry
+	if j.Plan.Push {
+		var registries []string
+		names := map[string][]string{}
+		for _, repo := range j.Plan.Repositories() {
+			registry := repo.RegistryStr()
+			if len(names[registry]) == 0 {
+				registries = append(registries, registry)
+			}
+			names[registry] = append(names[registry], repo.Name())
+		}
+		for _, registry := range registries {
+			out = append(out, buildkit.ExportEntry{Type: buildkit.ExporterImage, Attrs: j.imageAttrs(map[string]string{
+				"name": strings.Join(names[registry], ","), "push": "true", "push-by-digest": "true", "unpack": "false",
+			})})
+		}
+	}
+	if j.Plan.Load {
+		out = append(out, buildkit.ExportEntry{
+			Type: buildkit.ExporterDocker, Attrs: j.imageAttrs(map[string]string{"name": tagNames(j.Plan.Tags)}),
+			Output: func(map[string]string) (io.WriteCloser, error) { return j.pipeToEngine(ctx), nil },
+		})
+	}
+	return out
+}
+
+// imageAttrs adds what makes the same inputs give the same digest.
+func (j *job) imageAttrs(attrs map[string]string) map[string]string {
+	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
+		attrs["source-date-epoch"] = strconv.FormatInt(*epoch, 10)
+		attrs["rewrite-timestamp"] = "true"
+	}
+	return attrs
+}
+
+// pipeToEngine returns a writer whose content the engine reads while it is written. Closing it waits for the engine.
+func (j *job) pipeToEngine(ctx context.Context) io.WriteCloser {
+	reader, writer := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := j.Load(ctx, reader)
+		_ = reader.CloseWithError(err) // never fails
+		done <- err
+	}()
+	return &enginePipe{PipeWriter: writer, done: done}
+}
+
+type enginePipe struct {
+	*io.PipeWriter
+	done <-chan error
+}
+
+func (p *enginePipe) Close() error {
+	_ = p.PipeWriter.Close() // never fails
+	return <-p.done
+}
+
+// readExported finds what was pushed in the exporters' answer.
+func readExported(response map[string]string) (Exported, error) {
+	encoded := response[exptypes.ExporterImageDescriptorKey]
+	if encoded == "" {
+		return Exported{}, nil
+	}
+	var exported Exported
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err == nil {
+		err = json.Unmarshal(raw, &exported.Descriptor)
+	}
+	if err != nil {
+		return Exported{}, fmt.Errorf("builder: reading the descriptor of what it pushed: %w", err)
+	}
+	return exported, nil
+}
+
+func platformNames(platforms []plan.Platform) string {
+	names := make([]string, len(platforms))
+	for i, p := range platforms {
+		names[i] = p.String()
+	}
+	return strings.Join(names, ",")
+}
+
+func tagNames(tags []plan.Tag) string {
+	names := make([]string, len(tags))
+	for i, tag := range tags {
+		names[i] = tag.Name()
+	}
+	return strings.Join(names, ",")
+}

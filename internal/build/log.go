@@ -1,0 +1,86 @@
+package build
+
+import (
+	"strings"
+	"sync"
+
+	buildkit "github.com/moby/buildkit/client"
+)
+
+// Of each step the last lines are kept, to be shown if it fails; a step that prints gigabytes must not fill our memory.
+const (
+	keepLines = 20
+	keepBytes = 8 << 10
+)
+
+// vertexLog remembers the name and the last output of every step. Its methods may be called from several goroutines.
+type vertexLog struct {
+	mu    sync.Mutex
+	steps map[string]*stepLog
+}
+
+type stepLog struct {
+	name string
+	tail []byte
+}
+
+func newVertexLog() *vertexLog { return &vertexLog{steps: map[string]*stepLog{}} }
+
+func (l *vertexLog) add(message *buildkit.SolveStatus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, v := range message.Vertexes {
+		l.step(v.Digest.String()).name = v.Name
+	}
+	for _, entry := range message.Logs {
+		s := l.step(entry.Vertex.String())
+		s.tail = append(s.tail, entry.Data...)
+		if len(s.tail) > 2*keepBytes {
+			s.tail = append([]byte(nil), s.tail[len(s.tail)-keepBytes:]...)
+		}
+	}
+}
+
+func (l *vertexLog) step(digest string) *stepLog {
+	s, ok := l.steps[digest]
+	if !ok {
+		s = &stepLog{}
+		l.steps[digest] = s
+	}
+	return s
+}
+
+func (l *vertexLog) name(digest string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.step(digest).name
+}
+
+// find returns the digest of the step with that name, or nothing.
+func (l *vertexLog) find(name string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for digest, s := range l.steps {
+		if s.name == name {
+			return digest
+		}
+	}
+	return ""
+}
+
+// output returns the last lines that a step printed.
+func (l *vertexLog) output(digest string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := strings.TrimRight(string(l.step(digest).tail), "\r\n")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(strings.ToValidUTF8(text, ""), "\n") // it may begin inside a character
+	lines = lines[max(0, len(lines)-keepLines):]
+	for i, line := range lines {
+		line = strings.TrimRight(line, "\r")
+		lines[i] = line[strings.LastIndexByte(line, '\r')+1:] // what a terminal would show of a progress bar
+	}
+	return lines
+}
