@@ -1,0 +1,77 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// Image checks one platform's image: that its config is for the platform, and that the programs it starts are. An
+// error means that the image could not be read; what is wrong with the image is in the findings.
+func Image(ctx context.Context, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, error) {
+	findings := checkConfig(p, config.Platform, configPath)
+	programs, err := checkPrograms(ctx, p, config.Config, files)
+	if err != nil {
+		return nil, fmt.Errorf("%s: verifying the image: %w", p, err)
+	}
+	return append(findings, programs...), nil
+}
+
+func checkPrograms(ctx context.Context, p plan.Platform, config ocispec.ImageConfig, files Files) ([]plan.Finding, error) {
+	r := newRun(p, config, files)
+	_, known := platformMachines[p.Architecture()]
+	if p.OS() != "linux" || !known {
+		r.report(command{}, plan.Finding{
+			Check: checkProgramUnchecked,
+			Found: "an image for " + p.String(),
+			Why:   "only the programs of Linux images are checked, so nothing is known about these",
+		})
+		return r.findings, nil
+	}
+	if len(config.Entrypoint) == 0 && len(config.Cmd) == 0 {
+		r.report(command{}, plan.Finding{
+			Check: checkProgramNone,
+			Found: "neither ENTRYPOINT nor CMD",
+			Why:   "the image has nothing to start, so no program was checked",
+		})
+		return r.findings, nil
+	}
+	if err := r.entry(ctx); err != nil {
+		return nil, err
+	}
+	return r.findings, nil
+}
+
+// entry follows what the image starts, and what its Cmd names if the way there could not be seen: an entrypoint that
+// is not a shell script may still start it.
+func (r *run) entry(ctx context.Context) error {
+	c := command{
+		argv: slices.Concat(r.config.Entrypoint, r.config.Cmd),
+		env:  environment(r.config.Env),
+		dir:  below("/", r.config.WorkingDir),
+	}
+	if err := r.start(ctx, c); err != nil {
+		return err
+	}
+	if len(r.config.Entrypoint) == 0 || len(r.config.Cmd) == 0 {
+		return nil
+	}
+	c.argv, c.sure, c.by = r.config.Cmd, guessed, byProgram
+	return r.startOnce(ctx, c)
+}
+
+// environment reads the variables of a config. Of two with one name the last counts, as in runc.
+func environment(list []string) map[string]string {
+	env := map[string]string{"PATH": runtimePath}
+	for _, entry := range list {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			env[name] = value
+		}
+	}
+	return env
+}
