@@ -1,0 +1,240 @@
+// Package report is the result of a run as a value, and its renderings: JSON for programs (JSON), Markdown for a CI host's summary page
+// (Markdown) and a table for a terminal (Terminal). It decides nothing and reads nothing.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// SchemaVersion is raised when a field of the JSON report changes its meaning or goes away. New fields do not raise it.
+const SchemaVersion = 1
+
+// Outcome says how a run ended.
+type Outcome string
+
+// The outcomes of a run.
+const (
+	Published Outcome = "published" // the index is in the registry and the tags have moved
+	Built     Outcome = "built"     // nothing was to be pushed
+	Failed    Outcome = "failed"    // a platform, the engine or a registry failed; no tag has moved unless tags says so
+	Rejected  Outcome = "rejected"  // verification found errors; no tag has moved
+	Cancelled Outcome = "cancelled"
+)
+
+// Report is everything that a run has to say. Times are in seconds, sizes in bytes.
+type Report struct {
+	SchemaVersion int            `json:"schemaVersion"`
+	Program       string         `json:"program"` // version of multiarch-action
+	Run           string         `json:"run"`
+	Outcome       Outcome        `json:"outcome"`
+	Verify        plan.Level     `json:"verify"` // how much of each platform was checked
+	Error         string         `json:"error,omitempty"`
+	Image         string         `json:"image,omitempty"`  // first tag and digest: what to pull
+	Digest        string         `json:"digest,omitempty"` // of the index, or of the manifest if there is one platform
+	ImageID       string         `json:"imageID,omitempty"`
+	Loaded        bool           `json:"loaded,omitempty"` // the local Docker engine has it
+	Pushed        []string       `json:"pushed,omitempty"` // repositories that hold the digest
+	Tags          []Tag          `json:"tags,omitempty"`
+	Platforms     []Platform     `json:"platforms"`
+	Findings      []plan.Finding `json:"findings,omitempty"` // about the index as a whole
+	Builder       string         `json:"builder,omitempty"`  // version of BuildKit
+	Notes         []string       `json:"notes,omitempty"`
+	Stages        []Stage        `json:"stages,omitempty"`
+	Seconds       float64        `json:"seconds"`
+}
+
+// Tag is what became of one tag.
+type Tag struct {
+	Name  string `json:"name"`
+	From  string `json:"from,omitempty"` // the digest that it had; empty: it is new
+	To    string `json:"to,omitempty"`   // the digest that it has; empty: it was not moved
+	Moved bool   `json:"moved"`
+}
+
+// Platform is what became of one platform.
+type Platform struct {
+	Platform  plan.Platform  `json:"platform"`
+	Status    Status         `json:"status"`
+	Digest    string         `json:"digest,omitempty"`
+	Size      int64          `json:"size,omitempty"` // compressed layers
+	Layers    int            `json:"layers,omitempty"`
+	Execution string         `json:"execution"` // native, emulated, or none: nothing here runs its programs
+	Emulator  string         `json:"emulator,omitempty"`
+	RunsHere  bool           `json:"runsHere"` // its programs still run on this machine when the run has ended
+	Seconds   float64        `json:"seconds"`  // until it was built and checked
+	Findings  []plan.Finding `json:"findings,omitempty"`
+	SmokeTest *SmokeTest     `json:"smokeTest,omitempty"`
+	Failure   *Failure       `json:"failure,omitempty"`
+}
+
+// Status says what became of one platform.
+type Status string
+
+// The statuses of a platform.
+const (
+	StatusPushed   Status = "pushed"   // in the registry, by digest
+	StatusBuilt    Status = "built"    // built and verified, not pushed
+	StatusFailed   Status = "failed"   // not built
+	StatusRejected Status = "rejected" // built, but verification found an error
+	StatusUnknown  Status = "unknown"  // the run ended before
+)
+
+// SmokeTest is what the smoke test did.
+type SmokeTest struct {
+	Command  []string `json:"command"`
+	ExitCode int      `json:"exitCode"`
+	Output   []string `json:"output,omitempty"` // the last lines
+	Seconds  float64  `json:"seconds"`
+}
+
+// Failure is why a platform was not built.
+type Failure struct {
+	Step     string   `json:"step,omitempty"`
+	File     string   `json:"file,omitempty"`
+	Line     int      `json:"line,omitempty"`
+	Excerpt  []string `json:"excerpt,omitempty"`
+	ExitCode int      `json:"exitCode,omitempty"`
+	Output   []string `json:"output,omitempty"` // the last lines
+	Error    string   `json:"error"`
+	Hint     string   `json:"hint,omitempty"`
+}
+
+// Stage is one part of the run.
+type Stage struct {
+	Name    string  `json:"name"`
+	Start   float64 `json:"start"` // since the run began
+	Seconds float64 `json:"seconds"`
+}
+
+// Took records a stage that began at one time and has just ended.
+func (r *Report) Took(name string, runStart, start time.Time) {
+	r.Stages = append(r.Stages, Stage{Name: name, Start: start.Sub(runStart).Seconds(), Seconds: time.Since(start).Seconds()})
+}
+
+// JSON writes the report for programs. Where standard output is also a CI host's log, "##[" would begin a command in it, so the
+// bracket is written as JSON's escape.
+func (r *Report) JSON(w io.Writer) error {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(r); err != nil {
+		return fmt.Errorf("report: encoding: %w", err)
+	}
+	if _, err := io.WriteString(w, strings.ReplaceAll(b.String(), "##[", `##\u005b`)); err != nil {
+		return fmt.Errorf("report: writing: %w", err)
+	}
+	return nil
+}
+
+// headline is the run in one line.
+func (r *Report) headline() string {
+	good := 0
+	for _, p := range r.Platforms {
+		if p.Status == StatusPushed || p.Status == StatusBuilt {
+			good++
+		}
+	}
+	built, and := fmt.Sprintf("%d of %d platforms built", good, len(r.Platforms)), " and verified"
+	if r.Verify == plan.VerifyOff {
+		and = ", not verified"
+	}
+	switch {
+	case r.Outcome == Published && r.Verify == plan.VerifyOff:
+		return built + " and published" + and
+	case r.Outcome == Published:
+		return built + ", verified and published"
+	case r.Loaded:
+		return built + and + "; the Docker engine has it"
+	case r.Outcome == Built:
+		return built + and + "; nothing was pushed"
+	case r.Outcome == Rejected:
+		return fmt.Sprintf("verification found errors: %d of %d platforms are good; %s", good, len(r.Platforms), r.tagsPhrase())
+	case r.Outcome == Cancelled:
+		return "cancelled; " + r.tagsPhrase()
+	case !r.begun():
+		return "failed before a platform was built; " + r.tagsPhrase()
+	}
+	return fmt.Sprintf("failed: %d of %d platforms are good; %s", good, len(r.Platforms), r.tagsPhrase())
+}
+
+func (r *Report) tagsPhrase() string {
+	moved := 0
+	for _, t := range r.Tags {
+		if t.Moved {
+			moved++
+		}
+	}
+	if moved == 0 {
+		return "no tag was moved"
+	}
+	return fmt.Sprintf("%d of %d tags had been moved", moved, len(r.Tags))
+}
+
+// runCommand shows how to start the result here; on a foreign platform where that works, because it is the surprising part.
+func (r *Report) runCommand() string {
+	for _, emulated := range []bool{true, false} {
+		for _, p := range r.Platforms {
+			if p.Status == StatusPushed && p.RunsHere && (p.Execution == "emulated") == emulated {
+				return fmt.Sprintf("docker run --rm --platform %s %s", p.Platform, r.Image)
+			}
+		}
+	}
+	return fmt.Sprintf("docker run --rm %s    # on a machine for %s", r.Image, r.Platforms[0].Platform)
+}
+
+// size writes bytes as people read them.
+func size(bytes int64) string {
+	const unit = 1000
+	if bytes == 0 {
+		return ""
+	}
+	if bytes < unit {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	value, suffix := float64(bytes), ""
+	for _, suffix = range []string{"kB", "MB", "GB", "TB"} {
+		if value /= unit; value < unit {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", value, suffix)
+}
+
+// execution says how a platform's programs ran.
+func (p Platform) execution() string {
+	if p.Emulator == "" {
+		return p.Execution
+	}
+	return p.Execution + " (" + p.Emulator + ")"
+}
+
+// checks says in a few words what came of checking a platform.
+func (r *Report) checks(p Platform) string {
+	count := map[plan.Severity]int{}
+	for _, f := range p.Findings {
+		count[f.Severity]++
+	}
+	errs, warnings := count[plan.SeverityError], count[plan.SeverityWarning]
+	switch {
+	case p.Status == StatusUnknown || p.Failure != nil:
+		return ""
+	case errs == 1:
+		return "1 error"
+	case errs > 1:
+		return fmt.Sprintf("%d errors", errs)
+	case r.Verify == plan.VerifyOff:
+		return "off"
+	case warnings == 1:
+		return "ok, 1 warning"
+	case warnings > 1:
+		return fmt.Sprintf("ok, %d warnings", warnings)
+	}
+	return "ok"
+}

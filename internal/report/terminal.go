@@ -1,0 +1,195 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// Terminal writes the report for a person at a terminal: a row for each platform, then what went wrong, the worst nearest to the
+// end, where eyes are; then what to do with the result.
+func (r *Report) Terminal(w io.Writer) error {
+	var b strings.Builder
+	if r.begun() {
+		b.WriteString("\n" + r.table())
+	}
+	for _, problem := range r.terminalProblems() {
+		b.WriteString("\n" + problem)
+	}
+	if len(r.Tags) > 0 {
+		b.WriteString("\n" + r.tagLines())
+	}
+	fmt.Fprintf(&b, "\n%s (%.1fs)\n", r.headline(), r.Seconds)
+	if r.Outcome == Published {
+		fmt.Fprintf(&b, "\n  %s\n\nrun it:\n\n  %s\n", r.Image, r.runCommand())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// begun reports whether there is anything to say about a platform.
+func (r *Report) begun() bool {
+	for _, p := range r.Platforms {
+		if p.Status != StatusUnknown {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Report) table() string {
+	rows := []string{"PLATFORM\tSTATUS\tDIGEST\tSIZE\tLAYERS\tRUN\tTIME\tCHECKS\tSMOKE TEST"}
+	for _, p := range r.Platforms {
+		layers := ""
+		if p.Layers > 0 {
+			layers = fmt.Sprint(p.Layers)
+		}
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\t%s",
+			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, p.execution(), p.Seconds, r.checks(p), p.SmokeTest.phrase()))
+	}
+	return aligned(rows)
+}
+
+func (r *Report) tagLines() string {
+	var rows []string
+	for _, t := range r.Tags {
+		rows = append(rows, t.Name+"\t"+t.phrase())
+	}
+	return aligned(rows)
+}
+
+// aligned puts the cells of rows, which tabs separate, below each other.
+func aligned(rows []string) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(rows, "\n"))
+	_ = t.Flush() // a strings.Builder takes everything
+	var out strings.Builder
+	for line := range strings.Lines(b.String()) {
+		out.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return out.String()
+}
+
+func shortDigest(digest string) string {
+	_, hex, _ := strings.Cut(digest, ":")
+	return hex[:min(12, len(hex))]
+}
+
+// phrase is the smoke test's result in a cell: what it printed last, or its exit status.
+func (t *SmokeTest) phrase() string {
+	switch {
+	case t == nil:
+		return ""
+	case t.ExitCode != 0:
+		return fmt.Sprintf("exit status %d", t.ExitCode)
+	case len(t.Output) == 0:
+		return "passed"
+	}
+	return inCell(t.Output[len(t.Output)-1])
+}
+
+func (t Tag) phrase() string {
+	switch {
+	case t.To == "":
+		return "not moved"
+	case !t.Moved:
+		return "has this digest already"
+	case t.From == "":
+		return "created"
+	}
+	return "moved from " + t.From
+}
+
+// terminalProblems are the parts of the report that are about what is wrong, the worst last. Notes are for those who look into
+// the other reports.
+func (r *Report) terminalProblems() []string {
+	var out []string
+	for _, severity := range []plan.Severity{plan.SeverityWarning, plan.SeverityError} {
+		for _, p := range r.Platforms {
+			for _, f := range p.Findings {
+				if f.Severity == severity {
+					out = append(out, p.finding(f))
+				}
+			}
+		}
+		for _, f := range r.Findings {
+			if f.Severity == severity {
+				out = append(out, Platform{}.finding(f))
+			}
+		}
+	}
+	for _, p := range r.Platforms {
+		if p.Failure != nil {
+			out = append(out, p.failure())
+		}
+	}
+	return out
+}
+
+func (p Platform) failure() string {
+	var b strings.Builder
+	f := p.Failure
+	fmt.Fprintf(&b, "%s failed", p.Platform)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, " at %s:%d", visible(f.File), f.Line)
+	}
+	first, rest := firstLine(f.Error)
+	fmt.Fprintf(&b, ": %s\n", first)
+	indent(&b, "  ", rest)
+	indent(&b, "  > ", f.Excerpt)
+	indent(&b, "  | ", f.Output)
+	if f.Hint != "" {
+		fmt.Fprintf(&b, "  hint: %s\n", visible(f.Hint))
+	}
+	return b.String()
+}
+
+// finding writes a finding's fields in their order: which platform, where, what should be there, what is there, why, and what to do.
+func (p Platform) finding(f plan.Finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s [%s]", title(f), f.Check)
+	if f.Path != "" {
+		fmt.Fprintf(&b, " %s", visible(f.Path))
+	}
+	b.WriteString("\n")
+	for _, line := range lines(f) {
+		first, rest := firstLine(line.text)
+		fmt.Fprintf(&b, "  %-9s %s\n", line.name+":", first)
+		indent(&b, "            ", rest)
+	}
+	if p.SmokeTest != nil && f.Severity == plan.SeverityError {
+		indent(&b, "  | ", p.SmokeTest.Output) // the test runs only where nothing else is wrong, so the finding is about it
+	}
+	return b.String()
+}
+
+func indent(b *strings.Builder, prefix string, lines []string) {
+	for _, line := range lines {
+		fmt.Fprintf(b, "%s%s\n", prefix, strings.ReplaceAll(visible(line), "\n", "\n"+prefix))
+	}
+}
+
+// title says how bad a finding is, and for which platform if it is about one.
+func title(f plan.Finding) string {
+	if f.Platform == "" {
+		return string(f.Severity)
+	}
+	return string(f.Severity) + ": " + f.Platform
+}
+
+type line struct{ name, text string }
+
+// lines are a finding's texts that are not empty.
+func lines(f plan.Finding) []line {
+	var out []line
+	for _, l := range []line{{"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}} {
+		if l.text != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
