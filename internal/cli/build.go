@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+func (a *app) buildCommand() *cobra.Command {
+	var inputs plan.Inputs
+	var dryRun, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "build [flags] [CONTEXT]",
+		Short: "Build, verify, push and tag an image for many platforms",
+		Long: `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
+read it back, and move the tags.
+
+Every flag can also be given in the environment: --platform as MULTIARCH_PLATFORMS, and so on by the
+names in docs/inputs.md. A flag wins over the environment.
+
+Exit status: 0 done; 1 the engine, the build or a registry failed; 2 the request was wrong, nothing was
+started; 3 verification found something, no tag was moved; 130 cancelled.`,
+		Example: `  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push .
+  multiarch-action build --platform linux/arm64,linux/riscv64 --test 'uname -m' examples/hello
+  multiarch-action build --platform linux/arm64 -t app:dev --load .
+  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("one context at most, and %d are given: %q", len(args), args)}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				inputs.Context = args[0]
+			}
+			a.fromEnvironment(cmd.Flags(), &inputs)
+			p, err := a.plan(inputs)
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				return a.printPlan(p, asJSON)
+			}
+			return a.build(cmd.Context(), p, asJSON)
+		},
+	}
+	for _, input := range plan.BuildInputs() {
+		if input.Flag != "" {
+			cmd.Flags().VarPF(&inputFlag{input: input, inputs: &inputs}, input.Flag, input.Short, input.Help).NoOptDefVal = noOptDefault(input)
+		}
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// inputFlag is one row of the table of inputs as a flag.
+type inputFlag struct {
+	input  plan.Input
+	inputs *plan.Inputs
+}
+
+// String is the default, for the help text.
+func (f *inputFlag) String() string { return f.input.Default }
+
+// Type is the kind of value, for the help text.
+func (f *inputFlag) Type() string { return string(f.input.Kind) }
+
+// Set keeps the text; a list grows.
+func (f *inputFlag) Set(text string) error {
+	switch {
+	case f.input.Kind == plan.KindLines:
+		list := f.input.List(f.inputs)
+		*list = append(*list, text)
+	case f.input.IsList():
+		list := f.input.List(f.inputs)
+		*list = append(*list, f.input.Kind.Split(text)...)
+	default:
+		*f.input.Text(f.inputs) = text
+	}
+	return nil
+}
+
+func noOptDefault(input plan.Input) string {
+	if input.Kind == plan.KindBool {
+		return "true"
+	}
+	return ""
+}
+
+// fromEnvironment fills in what no flag has said.
+func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
+	for _, input := range plan.BuildInputs() {
+		said := flags.Changed(input.Flag)
+		if input.Flag == "" {
+			said = *input.Text(inputs) != ""
+		}
+		text, _ := a.host.Input(input.Name)
+		if said || text == "" {
+			continue
+		}
+		if input.IsList() {
+			*input.List(inputs) = input.Kind.Split(text)
+		} else {
+			*input.Text(inputs) = text
+		}
+	}
+}
+
+func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("working directory: reading: %w", err)
+	}
+	p, err := plan.New(inputs, plan.World{Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, Getenv: a.Getenv})
+	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
+		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
+	}
+	return p, err
+}
+
+func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(a.Stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(p)
+	}
+	for _, note := range p.Notes {
+		a.say("plan", "%s", note)
+	}
+	for _, line := range planLines(p) {
+		fmt.Fprintln(a.Stdout, line)
+	}
+	return nil
+}
+
+// planLines say in words what would be done.
+func planLines(p *plan.Plan) []string {
+	lines := []string{"build " + p.Dockerfile + " with the context " + p.Context}
+	for _, platform := range p.Platforms {
+		lines = append(lines, "  for "+platform.String())
+	}
+	if p.SmokeTest != nil {
+		lines = append(lines, "  test each with "+testText(p.SmokeTest))
+	}
+	if p.Push {
+		for _, repo := range p.Repositories() {
+			lines = append(lines, "push by digest to "+repo.Name())
+		}
+		for _, tag := range p.Tags {
+			lines = append(lines, "move the tag "+tag.Name())
+		}
+	}
+	if p.Load {
+		lines = append(lines, "load it into the Docker engine")
+	}
+	return lines
+}
+
+// testText is the smoke test as it was written.
+func testText(t *plan.SmokeTest) string {
+	if len(t.Args) > 0 {
+		return fmt.Sprintf("%q", t.Args)
+	}
+	return t.Command
+}
+
+// say tells people what is going on, one line at a time.
+func (a *app) say(stage, format string, args ...any) {
+	fmt.Fprintf(a.Stderr, "%-8s %s\n", stage, fmt.Sprintf(format, args...))
+}
+
+func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {
+	r, err := newRun(a, p)
+	if err != nil {
+		return err
+	}
+	return r.execute(ctx, asJSON)
+}

@@ -1,0 +1,178 @@
+// Package cli is the program's face: its commands, its flags and its exit codes, and the wiring of the stages. Start at Run.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/org/multiarch-action/internal/ci"
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// World is everything that the program touches.
+type World struct {
+	Args    []string // without the program's name
+	Getenv  func(string) string
+	Stdout  io.Writer // results for machines
+	Stderr  io.Writer // for people
+	Version string    // empty: what Go recorded in the program
+}
+
+// Exit codes.
+const (
+	ExitOK        = 0
+	ExitFailed    = 1   // the world failed: engine, build, registry
+	ExitUsage     = 2   // the request was wrong; nothing was started
+	ExitRejected  = 3   // verification found something; no tag was moved
+	ExitCancelled = 130 // as a shell reports SIGINT
+)
+
+// errRejected ends a run whose report says what verification found.
+var errRejected = errors.New("verification found errors; no tag was moved")
+
+// Run executes a command line and returns the exit code. All errors are printed here and nowhere else.
+func Run(ctx context.Context, world World) int {
+	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr)}
+	root := app.command()
+	root.SetArgs(world.Args)
+	err := root.ExecuteContext(ctx)
+	code := app.exitCode(ctx, err)
+	if code != ExitOK {
+		app.explain(err, code)
+	}
+	return code
+}
+
+type app struct {
+	World
+	host       *ci.Host
+	understood bool // the command line; what goes wrong from then on is not the request's fault
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "multiarch-action",
+		Short: "Build an image for many platforms, prove each of them, and only then move the tags",
+		Long: `multiarch-action builds a container image for many platforms with BuildKit and QEMU, checks in every
+platform's image that what it starts is a program of that architecture, pushes by digest, assembles the
+index, reads it back, and only then moves the tags. A failed run moves no tag.`,
+		Example: `  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push .
+  multiarch-action build --platform linux/arm64 --test 'app --version' .`,
+		Version:                    a.version(),
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       noSuchCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun:           func(*cobra.Command, []string) { a.understood = true },
+	}
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{command: cmd.CommandPath(), err: err}
+	})
+	root.AddCommand(a.buildCommand(), a.cleanupCommand())
+	return root
+}
+
+func (a *app) version() string {
+	if a.Version != "" {
+		return a.Version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct {
+	command string
+	err     error
+}
+
+// Error gives the cause.
+func (e *usageError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *usageError) Unwrap() error { return e.err }
+
+// Hint names the page that helps.
+func (e *usageError) Hint() string { return "see " + e.command + " --help" }
+
+// noSuchCommand refuses what stands where a command should be.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		text += "; did you mean " + strings.Join(similar, " or ") + "?"
+	}
+	return &usageError{command: cmd.CommandPath(), err: errors.New(text)}
+}
+
+// noArguments refuses all that is not a flag.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("no argument is expected, and there is %q", args)}
+}
+
+func (a *app) exitCode(ctx context.Context, err error) int {
+	var inputs plan.InputErrors
+	var usage *usageError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &inputs), errors.As(err, &usage), !a.understood:
+		return ExitUsage
+	case ctx.Err() != nil:
+		return ExitCancelled
+	case errors.Is(err, errRejected):
+		return ExitRejected
+	}
+	return ExitFailed
+}
+
+// explain prints an error: what is wrong, then, apart from it, what to do.
+func (a *app) explain(err error, code int) {
+	if code == ExitCancelled {
+		fmt.Fprintln(a.Stderr, "multiarch-action: cancelled")
+		return
+	}
+	var inputs plan.InputErrors
+	if errors.As(err, &inputs) {
+		for _, problem := range inputs {
+			inTerms := a.host.InTerms(*problem, plan.BuildInputs())
+			a.problem(inTerms.Error())
+		}
+		return
+	}
+	a.problem(err.Error())
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		fmt.Fprintf(a.Stderr, "multiarch-action: hint: %s\n", hinted.Hint())
+	}
+}
+
+func (a *app) problem(text string) {
+	if !a.host.Error("", 0, text) {
+		fmt.Fprintf(a.Stderr, "multiarch-action: error: %s\n", text)
+	}
+}
+
+// terminal returns stderr if a person sits in front of it.
+func (a *app) terminal() (*os.File, bool) {
+	file, ok := a.Stderr.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd())) && a.Getenv("TERM") != "dumb"
+}

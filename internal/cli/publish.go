@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/org/multiarch-action/internal/build"
+	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/report"
+	"github.com/org/multiarch-action/internal/verify"
+)
+
+// publish makes the index of what was pushed by digest, and moves the tags if everything is good.
+func (r *run) publish(ctx context.Context, exported build.Exported) error {
+	repositories := r.plan.Repositories()
+	var images []plan.Pushed
+	if exported.Descriptor.Digest != "" {
+		var err error
+		if images, err = r.registry.Read(ctx, repositories[0], exported.Descriptor); err != nil {
+			return err
+		}
+		images = r.inOrder(images)
+	}
+	if err := r.verdict(); err != nil {
+		return err
+	}
+	document, err := r.document(ctx, images)
+	if err != nil {
+		return err
+	}
+	r.report.Digest = document.Hash.String()
+	r.report.Image = r.plan.Tags[0].Name() + "@" + r.report.Digest
+	r.say("publish", "pushed and read back %s", r.report.Digest)
+	if err := r.verifyIndex(ctx, document, images); err != nil {
+		return err
+	}
+	moves, err := r.registry.Tag(ctx, r.plan.Tags, document)
+	for _, m := range moves {
+		r.report.Tags = append(r.report.Tags, report.Tag{Name: m.Tag.Name(), From: m.From, To: m.To, Moved: m.Moved()})
+	}
+	if err != nil {
+		return err
+	}
+	r.report.Outcome = report.Published
+	return nil
+}
+
+// inOrder puts what was pushed into the plan's order and into the report.
+func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
+	var out []plan.Pushed
+	for i := range r.report.Platforms {
+		row := &r.report.Platforms[i]
+		for _, image := range images {
+			if !image.Platform.Equal(row.Platform) {
+				continue
+			}
+			row.Status, row.Digest = report.StatusPushed, image.Descriptor.Digest.String()
+			row.Size, row.Layers = image.Size, image.Layers
+			out = append(out, image)
+		}
+	}
+	return out
+}
+
+// document is what the tags will point at: the index, stored in every repository, or the manifest where only one platform was asked
+// for, because some services refuse an index.
+func (r *run) document(ctx context.Context, images []plan.Pushed) (publish.Document, error) {
+	repositories := r.plan.Repositories()
+	if len(r.plan.Platforms) == 1 && len(images) == 1 {
+		r.report.ImageID = images[0].ConfigHash.String()
+		return r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
+	}
+	document, err := publish.Assemble(images)
+	if err != nil {
+		return publish.Document{}, err
+	}
+	r.report.ImageID = document.Hash.String()
+	return document, r.registry.Push(ctx, repositories, document)
+}
+
+// verifyIndex checks the index, whose bytes every repository has given back, and the images that it names, before any tag moves.
+// Those of the first repository were read when they had been pushed.
+func (r *run) verifyIndex(ctx context.Context, document publish.Document, images []plan.Pushed) error {
+	for _, repo := range r.plan.Repositories() {
+		r.report.Pushed = append(r.report.Pushed, repo.Name())
+	}
+	if len(r.plan.Platforms) == 1 {
+		return nil
+	}
+	index, err := document.Index()
+	if err != nil {
+		return err
+	}
+	for i, repo := range r.plan.Repositories() {
+		if i > 0 {
+			if images, err = r.registry.Images(ctx, repo, index.Manifests); err != nil {
+				return err
+			}
+		}
+		configs := map[v1.Hash]ocispec.Image{}
+		for _, image := range images {
+			configs[image.Descriptor.Digest] = image.Config
+		}
+		r.report.Findings = append(r.report.Findings, verify.Index(r.plan.Platforms, verify.Published{Index: index, Configs: configs})...)
+	}
+	if plan.Failed(r.report.Findings) {
+		return errRejected
+	}
+	return nil
+}

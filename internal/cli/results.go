@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/org/multiarch-action/internal/build"
+	"github.com/org/multiarch-action/internal/ci"
+	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/report"
+	"github.com/org/multiarch-action/internal/setup"
+	"github.com/org/multiarch-action/internal/verify"
+)
+
+// verifyImage checks a platform's files where the builder has them.
+func verifyImage(ctx context.Context, p plan.Platform, config ocispec.Image, files *build.Files) ([]plan.Finding, error) {
+	return verify.Image(ctx, p, config, snapshot{files})
+}
+
+// snapshot is the builder's view of an image's files in the terms of verify.
+type snapshot struct{ files *build.Files }
+
+// Stat describes a file, without following a link.
+func (s snapshot) Stat(ctx context.Context, path string) (verify.File, error) {
+	stat, err := s.files.Lstat(ctx, path)
+	if err != nil {
+		return verify.File{}, err
+	}
+	return verify.File{
+		Mode: fs.FileMode(stat.Mode), Size: stat.Size, Link: stat.Linkname, UID: int(stat.Uid), GID: int(stat.Gid),
+	}, nil
+}
+
+// ReadAt reads part of a file.
+func (s snapshot) ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error) {
+	return s.files.ReadAt(ctx, path, offset, length)
+}
+
+// fill puts what became of a platform into its row of the report.
+func (r *run) fill(row *report.Platform, result build.Result) {
+	if !result.Done {
+		return
+	}
+	row.Seconds, row.Findings = result.Duration.Seconds(), result.Findings
+	row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
+	row.Status = report.StatusBuilt
+	if !result.Good() {
+		row.Status = report.StatusRejected
+	}
+	if t := result.Test; t != nil {
+		row.SmokeTest = &report.SmokeTest{Command: t.Args, ExitCode: t.ExitCode, Output: t.Output, Seconds: t.Duration.Seconds()}
+	}
+	if f := result.Failure; f != nil {
+		row.Status = report.StatusFailed
+		row.Failure = &report.Failure{
+			Step: f.Step, File: f.File, Line: f.Line, Excerpt: f.Excerpt, ExitCode: f.ExitCode, Output: f.Output,
+			Error: f.Error(), Hint: r.hint(result.Platform, f),
+		}
+		r.host.Error(f.File, f.Line, fmt.Sprintf("%s: %s", result.Platform, f.Error()))
+	}
+	for _, finding := range result.Findings {
+		if finding.Severity == plan.SeverityError {
+			r.host.Error("", 0, fmt.Sprintf("%s: %s: %s; found %s", finding.Platform, finding.Path, finding.Why, finding.Found))
+		}
+	}
+}
+
+// emulationOf finds how programs of a platform run here.
+func (r *run) emulationOf(p plan.Platform) (setup.Emulation, bool) {
+	for _, e := range r.emulation {
+		for _, served := range e.Platforms {
+			if served.Equal(p) {
+				return e, true
+			}
+		}
+	}
+	return setup.Emulation{}, false
+}
+
+// execution says how a platform's programs run, by which emulator, and whether they will when this run has ended.
+func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
+	e, ok := r.emulationOf(p)
+	switch {
+	case !ok || e.Way == setup.WayMissing:
+		return "none", "", false
+	case e.Way == setup.WayNative:
+		return "native", "", true
+	}
+	return "emulated", emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
+}
+
+// hint says what to do about the failures that have a well-known cause.
+func (r *run) hint(p plan.Platform, f *build.Failure) string {
+	text := f.Error() + strings.Join(f.Output, "\n")
+	if strings.Contains(text, "exec format error") {
+		if e, ok := r.emulationOf(p); ok && e.Way == setup.WayMissing {
+			return fmt.Sprintf("nothing here runs programs for %s: %s; %s", e.Architecture, e.Problem, e.Hint)
+		}
+		return "the step started a program of another architecture than the platform's"
+	}
+	if strings.Contains(text, "no match for platform in manifest") {
+		return fmt.Sprintf("a base image of the Dockerfile is not published for %s; leave the platform out or use another base", p)
+	}
+	return ""
+}
+
+// verdict is an error unless every platform is good. Its report has the details.
+func (r *run) verdict() error {
+	var failed, rejected []string
+	for _, row := range r.report.Platforms {
+		switch row.Status {
+		case report.StatusFailed:
+			failed = append(failed, row.Platform.String())
+		case report.StatusRejected:
+			rejected = append(rejected, row.Platform.String())
+		}
+	}
+	switch {
+	case len(failed) > 0:
+		return fmt.Errorf("building %s: it failed; the other platforms went on, and no tag was moved", strings.Join(failed, ", "))
+	case len(rejected) > 0:
+		return errRejected
+	}
+	return nil
+}
+
+// publishReport writes the report everywhere that it is wanted.
+func (r *run) publishReport(asJSON bool) error {
+	foreign := r.host.Foreign() // the report quotes what the build printed
+	problems := []error{r.report.Terminal(foreign), foreign.Close(), r.outputs()}
+	if path := r.plan.Report; path != "" {
+		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JSON))
+	}
+	summary := r.plan.Summary
+	if summary == "" {
+		summary = r.host.SummaryFile()
+	}
+	if summary != "" {
+		problems = append(problems, writeFile(summary, os.O_APPEND, r.report.Markdown))
+	}
+	switch {
+	case asJSON:
+		problems = append(problems, r.report.JSON(r.Stdout))
+	case r.report.Outcome == report.Published:
+		_, err := fmt.Fprintln(r.Stdout, r.report.Image)
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+func writeFile(path string, mode int, write func(io.Writer) error) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|mode, 0o644)
+	if err != nil {
+		return fmt.Errorf("file %q: opening: %w", path, err)
+	}
+	return errors.Join(write(file), file.Close())
+}
+
+// outputs gives the results to later steps of a workflow.
+func (r *run) outputs() error {
+	digests := map[string]string{}
+	for _, row := range r.report.Platforms {
+		if row.Digest != "" {
+			digests[row.Platform.String()] = row.Digest
+		}
+	}
+	byPlatform, err := json.Marshal(digests)
+	if err != nil {
+		return fmt.Errorf("output digests: encoding: %w", err)
+	}
+	names := make([]string, len(r.plan.Tags))
+	for i, tag := range r.plan.Tags {
+		names[i] = tag.Name()
+	}
+	metadata, err := json.Marshal(map[string]string{
+		"containerimage.digest": r.report.Digest, "image.name": strings.Join(names, ","),
+	})
+	if err != nil {
+		return fmt.Errorf("output metadata: encoding: %w", err)
+	}
+	var whole strings.Builder
+	if err := r.report.JSON(&whole); err != nil {
+		return err
+	}
+	return r.host.SetOutputs([]ci.Output{
+		{Name: "digest", Value: r.report.Digest},
+		{Name: "digests", Value: string(byPlatform)},
+		{Name: "imageid", Value: r.report.ImageID},
+		{Name: "metadata", Value: string(metadata)},
+		{Name: "report", Value: whole.String()},
+	})
+}
