@@ -1,0 +1,61 @@
+# Everything a newcomer needs: `make demo` shows the product at work, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+LAB := go run ./lab
+PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7,linux/arm/v6,linux/386,linux/ppc64le,linux/s390x,linux/riscv64
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/multiarch-action
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/multiarch-action .
+
+.PHONY: demo
+demo: build lab-up ## set everything up, then build, prove and publish examples/hello for eight platforms
+	eval "$$($(LAB) env)"; PATH="$$LAB_QEMU_DIR:$$PATH" bin/multiarch-action build \
+	  --platform $(PLATFORMS) \
+	  --tag localhost:5000/demo/hello:1 --push \
+	  --test 'uname -m' --keep-handlers \
+	  --buildkitd-config lab/buildkitd.toml \
+	  examples/hello
+
+.PHONY: test
+test: lab-up packages lint ## set everything up, then vet, lint and run all tests
+	$$($(LAB) tool gotestsum) --format pkgname -- -race -shuffle=on -count=1 ./...
+	eval "$$($(LAB) env)"; export LAB_QEMU_DIR; \
+	$$($(LAB) tool gotestsum) --format testname -- -race -count=1 -p 1 -timeout 20m -tags e2e ./e2e ./internal/setup ./lab
+
+.PHONY: lint
+lint: ## vet and lint
+	gofmt -l . | (! grep .)
+	go vet ./... && go vet -tags e2e ./...
+	$$($(LAB) tool golangci-lint) run --build-tags e2e ./...
+	$$($(LAB) tool actionlint)
+
+.PHONY: bench
+bench: build lab-up ## compare with the usual chain of tools, side by side
+	go run ./bench
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (20s)
+	@go list ./... | while read -r package; do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	    echo "fuzz: $$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"; \
+	  done; done
+
+.PHONY: packages
+packages:
+	$(LAB) packages
+
+.PHONY: lab-up lab-down
+lab-up: ## start the engine, BuildKit image, registries and base images that the demo and the tests need
+	$(LAB) up
+
+lab-down: ## end what lab-up started
+	$(LAB) down
