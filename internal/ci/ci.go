@@ -33,10 +33,9 @@ func Detect(getenv func(string) string, log io.Writer) *Host {
 	return h
 }
 
-// Input returns the text that the environment gives for an input, and the name of the variable that it stands in. The order is
-// the host's own inputs, then PLUGIN_ (Woodpecker, Drone), then MULTIARCH_. Empty text is as good as none: GitHub sets every input
-// that an action declares.
-func (h *Host) Input(name string) (text, variable string) {
+// Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
+// Drone), then MULTIARCH_. Empty text is as good as none: GitHub sets every input that an action declares.
+func (h *Host) Input(name string) string {
 	upper := strings.ToUpper(name)
 	under := strings.ReplaceAll(upper, "-", "_")
 	candidates := []string{"PLUGIN_" + under, "MULTIARCH_" + under}
@@ -46,10 +45,10 @@ func (h *Host) Input(name string) (text, variable string) {
 	}
 	for _, variable := range candidates {
 		if text := h.getenv(variable); text != "" {
-			return text, variable
+			return text
 		}
 	}
-	return "", ""
+	return ""
 }
 
 // InTerms says a problem in the terms in which the host's user writes inputs: in a workflow platforms, elsewhere --platform.

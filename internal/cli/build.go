@@ -103,7 +103,7 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
 		if input.Flag == "" {
 			said = *input.Text(inputs) != ""
 		}
-		text, _ := a.host.Input(input.Name)
+		text := a.host.Input(input.Name)
 		if said || text == "" {
 			continue
 		}
