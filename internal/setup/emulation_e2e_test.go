@@ -40,6 +40,9 @@ func newTestConfig(t *testing.T) EmulationConfig {
 	}
 	before := foreignEntries(t)
 	t.Cleanup(func() {
+		if t.Failed() {
+			logEntries(t)
+		}
 		if _, err := Unregister(config); err != nil {
 			t.Error(err)
 		}
@@ -51,6 +54,13 @@ func newTestConfig(t *testing.T) EmulationConfig {
 		}
 	})
 	return config
+}
+
+// logEntries shows what the kernel held when a test failed.
+func logEntries(t *testing.T) {
+	t.Helper()
+	entries, err := listEntries(binfmtRoot)
+	t.Logf("handlers at the end: %+v, %v", entries, err)
 }
 
 // foreignEntries are the contents of the handlers that no test makes.
