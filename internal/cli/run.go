@@ -28,6 +28,7 @@ type run struct {
 	engine    *setup.Engine
 	builder   *setup.Builder
 	emulation []setup.Emulation
+	needs     []build.Need // by platform, in the plan's order; empty: nobody looked
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {

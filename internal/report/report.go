@@ -64,7 +64,8 @@ type Platform struct {
 	Digest    string         `json:"digest,omitempty"`
 	Size      int64          `json:"size,omitempty"` // compressed layers
 	Layers    int            `json:"layers,omitempty"`
-	Execution string         `json:"execution"` // native, emulated, or none: nothing here runs its programs
+	Execution string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing here runs its programs
+	Need      string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
 	Emulator  string         `json:"emulator,omitempty"`
 	RunsHere  bool           `json:"runsHere"` // its programs still run on this machine when the run has ended
 	Seconds   float64        `json:"seconds"`  // until it was built and checked
