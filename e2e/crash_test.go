@@ -70,7 +70,7 @@ func crash()
 // crashes are the bodies of crash, in Go's assembly.
 var crashes = map[string]string{
 	"11": "#include \"textflag.h\"\nTEXT ·crash(SB),NOSPLIT,$0\n\tMOVQ $0, AX\n\tMOVQ AX, (AX)\n\tRET\n", // a segmentation fault
-	"4":  "#include \"textflag.h\"\nTEXT ·crash(SB),NOSPLIT,$0\n\tUNDEF\n\tRET\n",                       // an illegal instruction
+	"4":  "#include \"textflag.h\"\nTEXT ·crash(SB),NOSPLIT,$0\n\tUNDEF\n\tRET\n",                        // an illegal instruction
 }
 
 const foreign = "mipsle" // nobody keeps a handler for it, and no other test makes one
