@@ -114,7 +114,7 @@ func TestCrashOfAnEmulator(t *testing.T) {
 	executed, copied := foreignProgram(t, true), foreignProgram(t, false)
 	segfault, illegal := crashing(t, "11"), crashing(t, "4")
 	lab := w.lab["LAB_QEMU_DIR"]
-	for _, test := range []struct {
+	for _, test := range []struct { //nolint:paralleltest // one after the other: whose handler is the youngest runs everybody's programs
 		name, folder string
 		path         []string
 		args         []string
@@ -160,8 +160,7 @@ func TestCrashOfAnEmulator(t *testing.T) {
 			}
 		}},
 	} {
-		// One after the other: whose handler is the youngest runs everybody's programs.
-		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // see above
+		t.Run(test.name, func(t *testing.T) {
 			i := builds(test.folder, []string{"linux/amd64", "linux/" + foreign}, append(test.args, "-t", tag(t), "--push")...)
 			i.env = []string{"PATH=" + strings.Join(test.path, ":") + ":" + os.Getenv("PATH")}
 			r := i.run(t)

@@ -22,7 +22,7 @@ func (j *job) tryAgain(ctx context.Context, c gateway.Client, r *Result, s *solv
 		s.ref = ref
 	}
 	failure := j.judge(ctx, c, r, s)
-	j.crash(ctx, r, failure) // for the hint
+	_ = j.crash(ctx, r, failure) // marks the failure for the hint; there is no third try
 	return failure
 }
 

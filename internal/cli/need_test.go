@@ -59,10 +59,7 @@ func TestExecution(t *testing.T) {
 		{"by an emulator that was there", served(arm64, setup.WayPresent), build.Need{}, arm64, result{"emulated", "QEMU 7.2.22", true}},
 		{"by nothing", served(arm64, setup.WayMissing), build.Need{Needs: true, Why: "RUN", Foreign: []plan.Platform{arm64}}, arm64, result{"none", "", false}},
 		{"nothing was executed", served(amd64, setup.WayNative), build.Need{Why: "executes nothing"}, arm64, result{"cross", "", false}},
-		{
-			"another platform's programs were executed", served(s390x, setup.WayRegistered),
-			build.Need{Needs: true, Why: "RUN", Foreign: []plan.Platform{s390x}}, arm64, result{"emulated", "QEMU 7.2.22", false},
-		},
+		{"another platform's programs were executed", served(s390x, setup.WayRegistered), build.Need{Needs: true, Why: "RUN", Foreign: []plan.Platform{s390x}}, arm64, result{"emulated", "QEMU 7.2.22", false}},
 		{"nobody looked", setup.Emulation{}, build.Need{}, arm64, result{"none", "", false}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
