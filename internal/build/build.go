@@ -37,6 +37,12 @@ type Request struct {
 	Status func(*buildkit.SolveStatus)
 	// Load takes an archive in the format of docker save, if the plan wants the image in the engine.
 	Load func(ctx context.Context, archive io.Reader) error
+	// Emulated reports whether programs of a platform run under an emulator on the builder; nil: none do. It may be called at any time
+	// from several goroutines.
+	Emulated func(plan.Platform) bool
+	// Retry is told that an emulator crashed, in a step or in the smoke test of a platform, before the platform is given up. It may
+	// provide another emulator. If it reports true, the platform is tried once more. It may be nil, and be called from several goroutines.
+	Retry func(ctx context.Context, p plan.Platform, crash *Failure) (again bool)
 }
 
 // Result is what became of one platform.
@@ -44,6 +50,7 @@ type Result struct {
 	Platform plan.Platform
 	Done     bool     // it came to an end, good or bad; else the run ended before
 	Failure  *Failure // nil: it was built
+	Crash    *Failure // why it was tried twice; nil: it was not. What is below is from the second try
 	Findings []plan.Finding
 	Test     *TestResult
 	Config   ocispec.Image

@@ -19,6 +19,8 @@ type Failure struct {
 	ExitCode int      // of the step's command; 0 if no command ended
 	Output   []string // the last lines that the step printed
 	Err      error
+	// EmulatorCrash is set if it was probably the emulator that failed, and not the command.
+	EmulatorCrash *EmulatorCrash
 
 	vertex string
 }
@@ -70,7 +72,8 @@ func (f *Failure) complete(log *vertexLog) {
 	if f.vertex == "" {
 		return
 	}
-	f.Step, f.Output = log.name(f.vertex), log.output(f.vertex)
+	vertex := log.latest(f.vertex)
+	f.Step, f.Output = log.name(vertex), log.output(vertex)
 }
 
 // Place names file and line, or is empty.

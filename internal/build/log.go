@@ -1,8 +1,10 @@
 package build
 
 import (
+	"context"
 	"strings"
 	"sync"
+	"time"
 
 	buildkit "github.com/moby/buildkit/client"
 )
@@ -13,6 +15,8 @@ const (
 	keepBytes = 8 << 10
 )
 
+const awaitTimeout = 2 * time.Second
+
 // vertexLog remembers the name and the last output of every step. Its methods may be called from several goroutines.
 type vertexLog struct {
 	mu    sync.Mutex
@@ -20,8 +24,9 @@ type vertexLog struct {
 }
 
 type stepLog struct {
-	name string
-	tail []byte
+	name  string
+	tail  []byte
+	ended chan struct{} // closed when it has ended, and with it its output
 }
 
 func newVertexLog() *vertexLog { return &vertexLog{steps: map[string]*stepLog{}} }
@@ -29,8 +34,12 @@ func newVertexLog() *vertexLog { return &vertexLog{steps: map[string]*stepLog{}}
 func (l *vertexLog) add(message *buildkit.SolveStatus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var ended []*stepLog
 	for _, v := range message.Vertexes {
 		l.step(v.Digest.String()).name = v.Name
+		if v.Completed != nil {
+			ended = append(ended, l.step(v.Digest.String()))
+		}
 	}
 	for _, entry := range message.Logs {
 		s := l.step(entry.Vertex.String())
@@ -39,12 +48,53 @@ func (l *vertexLog) add(message *buildkit.SolveStatus) {
 			s.tail = append([]byte(nil), s.tail[len(s.tail)-keepBytes:]...)
 		}
 	}
+	for _, s := range ended {
+		s.end()
+	}
+}
+
+// end may be called again: the builder reports a step's end to everyone who waits for it.
+func (s *stepLog) end() {
+	select {
+	case <-s.ended:
+	default:
+		close(s.ended)
+	}
+}
+
+// await waits until the output of a step is complete, which comes on another way than the step's result. It gives up after a time,
+// because a builder need not report the end.
+func (l *vertexLog) await(ctx context.Context, digest string) {
+	l.mu.Lock()
+	ended := l.step(l.lastOf(digest)).ended
+	l.mu.Unlock()
+	timer := time.NewTimer(awaitTimeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// latest is the digest of a step's second try if there was one, else its own.
+func (l *vertexLog) latest(digest string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastOf(digest)
+}
+
+func (l *vertexLog) lastOf(digest string) string {
+	if again := secondTry(digest); l.steps[again] != nil {
+		return again
+	}
+	return digest
 }
 
 func (l *vertexLog) step(digest string) *stepLog {
 	s, ok := l.steps[digest]
 	if !ok {
-		s = &stepLog{}
+		s = &stepLog{ended: make(chan struct{})}
 		l.steps[digest] = s
 	}
 	return s

@@ -44,11 +44,14 @@ func (j *job) smokeTest(ctx context.Context, c gateway.Client, r *Result, s *sol
 	return nil
 }
 
+// testCheck is the name under which findings say that the smoke test did not pass.
+const testCheck = "run/test"
+
 // testFinding says how the smoke test did not pass.
 func (j *job) testFinding(r *Result, err error) plan.Finding {
 	var exit *gatewaypb.ExitError
 	finding := plan.Finding{
-		Check: "run/test", Severity: plan.SeverityError, Platform: r.Platform.String(), Path: strings.Join(r.Test.Args, " "),
+		Check: testCheck, Severity: plan.SeverityError, Platform: r.Platform.String(), Path: strings.Join(r.Test.Args, " "),
 		Expected: "exit status 0", Why: "the smoke test did not pass in this platform's image",
 	}
 	switch {
@@ -79,9 +82,16 @@ func (j *job) execute(ctx context.Context, c gateway.Client, r *Result, s *solve
 		}
 	}
 	r.Test.step = fmt.Sprintf("[%s test] %s", r.Platform, strings.Join(r.Test.Args, " "))
-	run := withConfig(state, r.Config).Run(
-		llb.Args(r.Test.Args), llb.IgnoreCache, llb.Network(pb.NetMode_NONE), llb.WithCustomName(r.Test.step),
-	)
+	options := []llb.RunOption{llb.Args(r.Test.Args), llb.IgnoreCache, llb.Network(pb.NetMode_NONE)}
+	if r.Crash != nil {
+		// The builder remembers the first test, if that was what crashed. This says what is so anyway, but makes another step of it.
+		options = append(options, llb.ValidExitCodes(0))
+		r.Test.step = fmt.Sprintf("[%s second test] %s", r.Platform, strings.Join(r.Test.Args, " "))
+	}
+	if model := j.Plan.QEMUCPU[r.Platform.String()]; model != "" && j.emulated(r.Platform) {
+		options = append(options, llb.AddEnv("QEMU_CPU", model)) // linux-user/main.c of QEMU reads it
+	}
+	run := withConfig(state, r.Config).Run(append(options, llb.WithCustomName(r.Test.step))...)
 	definition, err := run.Root().Marshal(ctx, llb.Platform(r.Platform.Spec()))
 	if err != nil {
 		return err

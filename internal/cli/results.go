@@ -51,6 +51,10 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 	}
 	row.Seconds, row.Findings = result.Duration.Seconds(), result.Findings
 	row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
+	row.Need, row.Crash = r.needOf(result.Platform).Why, r.crashed(result.Crash)
+	if result.Crash != nil && result.Good() {
+		row.Findings = append(row.Findings, r.crashFinding(result.Platform, result.Crash))
+	}
 	row.Status = report.StatusBuilt
 	if !result.Good() {
 		row.Status = report.StatusRejected
@@ -88,7 +92,13 @@ func (r *run) emulationOf(p plan.Platform) (setup.Emulation, bool) {
 // execution says how a platform's programs run, by which emulator, and whether they will when this run has ended.
 func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
 	e, ok := r.emulationOf(p)
+	need := r.needOf(p)
+	if !ok && need.Needs { // not its own programs, but those of another platform that a stage names
+		e, ok = r.emulationOf(need.Foreign[0])
+	}
 	switch {
+	case !ok && need.Why != "":
+		return "cross", "", false
 	case !ok || e.Way == setup.WayMissing:
 		return "none", "", false
 	case e.Way == setup.WayNative:
@@ -99,6 +109,9 @@ func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
 
 // hint says what to do about the failures that have a well-known cause.
 func (r *run) hint(p plan.Platform, f *build.Failure) string {
+	if f.EmulatorCrash != nil {
+		return r.crashHint(f.EmulatorCrash)
+	}
 	text := f.Error() + strings.Join(f.Output, "\n")
 	if strings.Contains(text, "exec format error") {
 		if e, ok := r.emulationOf(p); ok && e.Way == setup.WayMissing {

@@ -28,6 +28,8 @@ type run struct {
 	engine    *setup.Engine
 	builder   *setup.Builder
 	emulation []setup.Emulation
+	needs     []build.Need // by platform, in the plan's order; empty: nobody looked
+	crashes   crashes
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
@@ -109,7 +111,7 @@ func (r *run) build(ctx context.Context) (build.Exported, error) {
 		return build.Exported{}, err
 	}
 	results, exported, err := build.All(ctx, r.builder.Client, build.Request{
-		Plan: r.plan, Check: r.check(), Status: display.Status, Load: r.engine.LoadImage,
+		Plan: r.plan, Check: r.check(), Status: display.Status, Load: r.engine.LoadImage, Emulated: r.emulated, Retry: r.retry,
 	})
 	err = errors.Join(err, closeDisplay())
 	for i, result := range results {

@@ -48,7 +48,7 @@ func (r *run) emulationConfig() setup.EmulationConfig {
 
 func (r *run) emulate(ctx context.Context) error {
 	started := time.Now()
-	emulation, err := setup.Emulate(ctx, r.emulationConfig(), r.plan.Platforms)
+	emulation, err := setup.Emulate(ctx, r.emulationConfig(), r.neededPlatforms(ctx))
 	if err != nil {
 		return err
 	}

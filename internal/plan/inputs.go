@@ -16,6 +16,7 @@ type Inputs struct {
 
 	SmokeTest        string
 	SmokeTestTimeout string
+	QEMUCPU          []string
 	Verify           string
 
 	Builder               string
@@ -114,6 +115,10 @@ func BuildInputs() []Input { //nolint:funlen // a table
 		{
 			Name: "smoke-test-timeout", Flag: "test-timeout", Kind: KindText, Default: "2m", Help: "how long the smoke test may take on one platform",
 			text: func(in *Inputs) *string { return &in.SmokeTestTimeout },
+		},
+		{
+			Name: "qemu-cpu", Flag: "qemu-cpu", Kind: KindLines, Help: "processor for smoke tests under QEMU, for all platforms or for one: linux/arm/v6=arm1176",
+			list: func(in *Inputs) *[]string { return &in.QEMUCPU },
 		},
 		{
 			Name: "verify", Flag: "verify", Kind: KindText, Default: "static", Help: "static: check each platform's config and programs; off: believe the labels",

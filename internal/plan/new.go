@@ -33,6 +33,7 @@ func New(in Inputs, world World) (*Plan, error) {
 	}
 	p.Context, p.Dockerfile = r.files()
 	p.Builder = r.builder(p)
+	p.QEMUCPU = r.qemuCPU(p.Platforms)
 	r.contradictions(p)
 	r.outputs()
 	if len(r.problems) > 0 {

@@ -20,7 +20,10 @@ type Plan struct {
 	Load       bool       `json:"load"`
 	Verify     Level      `json:"verify"`
 	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
-	Builder    Builder    `json:"builder"`
+	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
+	// under QEMU it has no effect.
+	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
+	Builder Builder           `json:"builder"`
 
 	KeepHandlers bool `json:"keepHandlers"`
 	// SourceDateEpoch is the time, in seconds since 1970, that the image and its files get (https://reproducible-builds.org/specs/source-date-epoch/).

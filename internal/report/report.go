@@ -64,10 +64,12 @@ type Platform struct {
 	Digest    string         `json:"digest,omitempty"`
 	Size      int64          `json:"size,omitempty"` // compressed layers
 	Layers    int            `json:"layers,omitempty"`
-	Execution string         `json:"execution"` // native, emulated, or none: nothing here runs its programs
+	Execution string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing here runs its programs
+	Need      string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
 	Emulator  string         `json:"emulator,omitempty"`
 	RunsHere  bool           `json:"runsHere"` // its programs still run on this machine when the run has ended
-	Seconds   float64        `json:"seconds"`  // until it was built and checked
+	Crash     *Crash         `json:"crash,omitempty"`
+	Seconds   float64        `json:"seconds"` // until it was built and checked
 	Findings  []plan.Finding `json:"findings,omitempty"`
 	SmokeTest *SmokeTest     `json:"smokeTest,omitempty"`
 	Failure   *Failure       `json:"failure,omitempty"`
@@ -103,6 +105,16 @@ type Failure struct {
 	Output   []string `json:"output,omitempty"` // the last lines
 	Error    string   `json:"error"`
 	Hint     string   `json:"hint,omitempty"`
+}
+
+// Crash is of an emulator, after which the platform was tried once more.
+type Crash struct {
+	Emulator string `json:"emulator"` // that crashed: version and path
+	Signal   int    `json:"signal"`
+	ExitCode int    `json:"exitCode"` // of the step's command
+	Step     string `json:"step,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
 }
 
 // Stage is one part of the run.
@@ -209,10 +221,14 @@ func size(bytes int64) string {
 
 // execution says how a platform's programs ran.
 func (p Platform) execution() string {
-	if p.Emulator == "" {
-		return p.Execution
+	text := p.Execution
+	if p.Emulator != "" {
+		text += " (" + p.Emulator + ")"
 	}
-	return p.Execution + " (" + p.Emulator + ")"
+	if p.Crash != nil {
+		text += ", second try"
+	}
+	return text
 }
 
 // checks says in a few words what came of checking a platform.

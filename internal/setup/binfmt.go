@@ -189,14 +189,14 @@ func handlerName(run, architecture string) string {
 	return handlerPrefix + run + "-" + architecture
 }
 
-// parseHandlerName takes a name that handlerName made apart. Names of others are not ok.
+// parseHandlerName takes a name that handlerName made apart, with secondSuffix or without. Names of others are not ok.
 func parseHandlerName(name string) (run, architecture string, ok bool) {
 	rest, ours := strings.CutPrefix(name, handlerPrefix)
 	dash := strings.LastIndexByte(rest, '-')
 	if !ours || dash < 1 {
 		return "", "", false
 	}
-	run, architecture = rest[:dash], rest[dash+1:]
+	run, architecture = rest[:dash], strings.TrimSuffix(rest[dash+1:], secondSuffix)
 	_, ok = architectureOf(architecture)
 	return run, architecture, ok
 }

@@ -192,6 +192,8 @@ func TestParseHandlerName(t *testing.T) {
 	}{
 		{"multiarch-7-arm64", "7", "arm64", true},
 		{"multiarch-a-b.c_d-s390x", "a-b.c_d", "s390x", true},
+		{"multiarch-a-b.c_d-s390x.second", "a-b.c_d", "s390x", true},
+		{"multiarch-7-s390x.third", "7", "s390x.third", false},
 		{"multiarch-7-unknown", "7", "unknown", false},
 		{"multiarch-arm64", "", "", false},
 		{"multiarch--arm64", "", "", false},
@@ -202,7 +204,7 @@ func TestParseHandlerName(t *testing.T) {
 		if run != test.run || architecture != test.architecture || ok != test.ok {
 			t.Errorf("%s: got %q, %q, %v, want %q, %q, %v", test.name, run, architecture, ok, test.run, test.architecture, test.ok)
 		}
-		if ok && handlerName(run, architecture) != test.name {
+		if ok && handlerName(run, architecture) != strings.TrimSuffix(test.name, secondSuffix) {
 			t.Errorf("%s: got %q back", test.name, handlerName(run, architecture))
 		}
 	}

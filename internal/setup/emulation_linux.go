@@ -52,6 +52,7 @@ type emulator struct {
 	config EmulationConfig
 	prober *prober
 	reach  func() *obstacle // reachBinfmt, once
+	suffix string           // of the names of its handlers
 }
 
 // settle finds out how programs of one architecture run and registers an emulator if they do not run without.
@@ -220,7 +221,7 @@ func (m *emulator) find(guest architecture) (string, *obstacle) {
 // register registers the emulator under the run's name and proves it. What does not prove itself is removed at once.
 func (m *emulator) register(ctx context.Context, e Emulation, guest architecture, emulator string) (Emulation, *obstacle, error) {
 	flags, shown := handlerFlags(kernelRelease())
-	entry := guest.handler(handlerName(m.config.Run, guest.name), emulator, flags)
+	entry := guest.handler(handlerName(m.config.Run, guest.name)+m.suffix, emulator, flags)
 	// One of an earlier call that does not work any more would be in the way.
 	if err := removeEntry(m.config.Root, entry.name); err != nil {
 		return Emulation{}, nil, err

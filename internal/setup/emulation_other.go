@@ -16,3 +16,8 @@ func emulateAll(_ context.Context, _ EmulationConfig, wanted []Emulation) ([]Emu
 	}
 	return results, nil
 }
+
+// registerSecond says the same.
+func registerSecond(_ context.Context, _ EmulationConfig, e Emulation, _ architecture, _ []string) (Emulation, error) {
+	return e.missing(&obstacle{problem: "emulators can only be registered on Linux", hint: ""}), nil
+}
