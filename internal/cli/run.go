@@ -24,6 +24,7 @@ type run struct {
 	started  time.Time
 	registry publish.Registry
 	report   *report.Report
+	timeline *report.Timeline
 
 	engine    *setup.Engine
 	builder   *setup.Builder
@@ -41,6 +42,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
 		registry: publish.Registry{Transport: transport},
 	}
+	r.timeline = report.NewTimeline(r.started)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
@@ -66,20 +68,22 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 		}
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
-	return errors.Join(err, r.close(ctx), r.publishReport(asJSON))
+	err = errors.Join(err, r.timed("close", func() error { return r.close(ctx) }))
+	r.report.Stages = r.timeline.Stages()
+	return errors.Join(err, r.publishReport(asJSON))
 }
 
 func (r *run) stages(ctx context.Context) error {
 	for _, note := range r.plan.Notes {
 		r.say("plan", "%s", note)
 	}
-	if err := r.stage("setup", func() error { return r.setup(ctx) }); err != nil {
+	if err := r.timed("setup", func() error { return r.setup(ctx) }); err != nil {
 		return err
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
 	defer context.AfterFunc(ctx, func() { _ = r.builder.Close(ctx) })()
 	var exported build.Exported
-	err := r.stage("build", func() (err error) {
+	err := r.timed("build", func() (err error) {
 		exported, err = r.build(ctx)
 		return err
 	})
@@ -87,7 +91,7 @@ func (r *run) stages(ctx context.Context) error {
 		return err
 	}
 	if r.plan.Push {
-		return r.stage("publish", func() error { return r.publish(ctx, exported) })
+		return r.timed("publish", func() error { return r.publish(ctx, exported) })
 	}
 	if err := r.verdict(); err != nil {
 		return err
@@ -96,21 +100,16 @@ func (r *run) stages(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) stage(name string, do func() error) error {
-	started := time.Now()
-	err := do()
-	r.report.Took(name, r.started, started)
-	return err
-}
-
 func (r *run) build(ctx context.Context) (build.Exported, error) {
 	display, closeDisplay, err := r.display(ctx)
 	if err != nil {
 		return build.Exported{}, err
 	}
+	began := time.Now()
 	results, exported, err := build.All(ctx, r.builder.Client, build.Request{
 		Plan: r.plan, Check: r.check(), Status: display.Status, Load: r.engine.LoadImage,
 	})
+	r.timePlatforms(began, results)
 	err = errors.Join(err, closeDisplay())
 	for i, result := range results {
 		r.fill(&r.report.Platforms[i], result)
