@@ -28,7 +28,7 @@ func (l *lab) fetchLaterQEMU(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("later emulators: %w", err)
 	}
 	var root string
-	return root, l.log.step(ctx, "later emulators", func(ctx context.Context) (string, error) {
+	err = l.log.step(ctx, "later emulators", func(ctx context.Context) (string, error) {
 		dir, made, err := l.cached(ctx, laterQEMUKey(host), func(ctx context.Context, dir string) error {
 			list := []string{laterQEMUPackage + ":" + host.debian + "/" + laterSuite}
 			if err := l.unpackDebs(ctx, dir, list, release{laterSuite, []string{host.debian}}); err != nil {
@@ -39,6 +39,7 @@ func (l *lab) fetchLaterQEMU(ctx context.Context) (string, error) {
 		root = debs{dir}.root(laterQEMUPackage, host.debian)
 		return fmt.Sprintf("%s of %s %s", laterQEMUPackage, laterSuite, madeOrFound(made, "downloaded and unpacked")), err
 	})
+	return root, err
 }
 
 // keepInstallerFiles removes from an unpacked package what the image does not hold.
