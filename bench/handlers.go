@@ -4,11 +4,12 @@ import (
 	"debug/elf"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/org/multiarch-action/internal/setup"
@@ -39,17 +40,27 @@ func noForeignHandlers() error {
 	for _, l := range left {
 		runs[l.Handler] = l.Run
 	}
-	lines := []string{"emulators are registered that would make the figures wrong; remove them, or measure with them by -allow-handlers:"}
+	return errors.New(refusal(found, runs))
+}
+
+// refusal names the handlers, with the command that removes them.
+func refusal(found []handler, runs map[string]string) string {
+	names := map[string][]string{}
 	for _, h := range found {
-		lines = append(lines, fmt.Sprintf("  %s (%s): %s", h.name, h.architecture, h.removal(runs[h.name])))
+		command := h.removal(runs[h.name])
+		names[command] = append(names[command], h.name)
 	}
-	return errors.New(strings.Join(lines, "\n"))
+	lines := []string{"emulators are registered that would make the figures wrong; remove them, or measure builds with them by -allow-handlers:"}
+	for _, command := range slices.Sorted(maps.Keys(names)) {
+		lines = append(lines, "  "+command+"    # "+strings.Join(names[command], ", "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // handler is a handler of the kernel for an architecture that is measured.
 type handler struct{ name, architecture string }
 
-// removal is the command that removes a handler, which a run of our program has registered or, if run is empty, somebody else.
+// removal is the command that removes a handler that a run of our program has registered or, if run is empty, somebody else.
 func (h handler) removal(run string) string {
 	if run != "" {
 		return "bin/multiarch-action cleanup --run " + run

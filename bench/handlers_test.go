@@ -43,15 +43,16 @@ func TestHandlersWithoutBinfmtMisc(t *testing.T) {
 	}
 }
 
-func TestRemovalNamesTheCommand(t *testing.T) {
+func TestRefusalNamesTheCommands(t *testing.T) {
 	t.Parallel()
-	h := handler{"multiarch-kept-arm", "arm"}
-	for run, want := range map[string]string{
-		"kept": "bin/multiarch-action cleanup --run kept",
-		"":     "echo -1 | sudo tee /proc/sys/fs/binfmt_misc/multiarch-kept-arm",
-	} {
-		if got := h.removal(run); got != want {
-			t.Errorf("removal(%q) = %q, want %q", run, got, want)
-		}
+	got := refusal(
+		[]handler{{"multiarch-kept-arm", "arm"}, {"multiarch-kept-arm64", "arm64"}, {"qemu-s390x", "s390x"}},
+		map[string]string{"multiarch-kept-arm": "kept", "multiarch-kept-arm64": "kept"},
+	)
+	want := `emulators are registered that would make the figures wrong; remove them, or measure builds with them by -allow-handlers:
+  bin/multiarch-action cleanup --run kept    # multiarch-kept-arm, multiarch-kept-arm64
+  echo -1 | sudo tee /proc/sys/fs/binfmt_misc/qemu-s390x    # qemu-s390x`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("refusal() (-want +got):\n%s", diff)
 	}
 }

@@ -27,14 +27,18 @@ type workload struct {
 	registry    string // to pull from and push to
 	config      string // buildkitd.toml that says so
 	long        bool   // so long that what the first run of a side warms (files in memory, the registry's own caches) means nothing
+	handlers    bool   // it is about handlers, so that those of others always make it wrong
 	prepare     func(ctx context.Context, w *workload) error
 }
 
 func workloads(b *bench) []workload {
 	nothing := func(context.Context, *workload) error { return nil }
-	large := filepath.Join(b.dir, "context")
+	large, empty := filepath.Join(b.dir, "context"), filepath.Join(b.dir, "nothing")
 	list := []workload{
-		{name: "setup", ours: ourSetup{b}, chain: chainSetup{b}, prepare: nothing},
+		{
+			name: "setup", handlers: true, folder: empty, ours: ourSetup{b}, chain: chainSetup{b},
+			prepare: func(context.Context, *workload) error { return buildOfNothing(empty) },
+		},
 		{name: "hello", folder: "examples/hello", prepare: nothing},
 		{name: "slow", folder: "examples/hello", prepare: b.slowRegistry},
 		{name: "context", folder: large, prepare: func(context.Context, *workload) error { return largeContext(large) }},
