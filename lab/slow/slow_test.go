@@ -100,11 +100,15 @@ func TestALinkAddsItsDelayAndItsRate(t *testing.T) {
 		want    time.Duration
 	}{
 		{
-			"nothing without a link", Link{BytesPerSecond: wide}, echo,
+			"nothing without a link",
+			Link{BytesPerSecond: wide},
+			echo,
 			func(t *testing.T, client *http.Client) { send(t, client, make([]byte, megabyte)) }, 0,
 		},
 		{
-			"its delay to each of three requests", Link{Delay: 20 * time.Millisecond, BytesPerSecond: wide}, echo,
+			"its delay to each of three requests",
+			Link{Delay: 20 * time.Millisecond, BytesPerSecond: wide},
+			echo,
 			func(t *testing.T, client *http.Client) {
 				for range 3 {
 					send(t, client, nil)
@@ -112,15 +116,21 @@ func TestALinkAddsItsDelayAndItsRate(t *testing.T) {
 			}, 60 * time.Millisecond,
 		},
 		{
-			"a second to as much as it sends in one", Link{BytesPerSecond: 5 * megabyte}, echo,
+			"a second to as much as it sends in one",
+			Link{BytesPerSecond: 5 * megabyte},
+			echo,
 			func(t *testing.T, client *http.Client) { send(t, client, make([]byte, 5*megabyte)) }, time.Second,
 		},
 		{
-			"a second to as much as it fetches in one", Link{BytesPerSecond: 5 * megabyte}, give(5 * megabyte),
+			"a second to as much as it fetches in one",
+			Link{BytesPerSecond: 5 * megabyte},
+			give(5 * megabyte),
 			func(t *testing.T, client *http.Client) { send(t, client, nil) }, time.Second,
 		},
 		{
-			"two seconds to four who share it", Link{BytesPerSecond: 5 * megabyte}, give(2.5 * megabyte),
+			"two seconds to four who share it",
+			Link{BytesPerSecond: 5 * megabyte},
+			give(2.5 * megabyte),
 			func(t *testing.T, client *http.Client) {
 				var all sync.WaitGroup
 				for range 4 {
@@ -130,7 +140,9 @@ func TestALinkAddsItsDelayAndItsRate(t *testing.T) {
 			}, 2 * time.Second,
 		},
 		{
-			"a second to both ways at once", Link{BytesPerSecond: 5 * megabyte}, nil,
+			"a second to both ways at once",
+			Link{BytesPerSecond: 5 * megabyte},
+			nil,
 			func(t *testing.T, client *http.Client) {
 				var all sync.WaitGroup
 				all.Go(func() { send(t, client, make([]byte, 5*megabyte)) })
