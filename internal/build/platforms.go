@@ -105,8 +105,8 @@ func pick(result *gateway.Result, p plan.Platform) (*solved, error) {
 // evaluate builds, checks and tests one platform, and writes what it learned into the platform's own result.
 func (j *job) evaluate(ctx context.Context, c gateway.Client, r *Result, s *solved) {
 	r.Began = time.Now()
+	defer func() { r.Ended = time.Now() }()
 	failure := j.judge(ctx, c, r, s)
-	r.Ended = time.Now()
 	if ctx.Err() != nil {
 		return // what failed then says nothing about the platform
 	}

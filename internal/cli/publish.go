@@ -28,7 +28,7 @@ func (r *run) publish(ctx context.Context, exported build.Exported) error {
 		return err
 	}
 	var document publish.Document
-	err := r.timed("publish/index", func() (err error) {
+	err := r.stage("publish/index", func() (err error) {
 		document, err = r.document(ctx, images)
 		return err
 	})
@@ -42,7 +42,7 @@ func (r *run) publish(ctx context.Context, exported build.Exported) error {
 		return err
 	}
 	var moves []publish.Move
-	err = r.timed("publish/tags", func() (err error) {
+	err = r.stage("publish/tags", func() (err error) {
 		moves, err = r.registry.Tag(ctx, r.plan.Tags, document)
 		return err
 	})

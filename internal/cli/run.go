@@ -22,9 +22,9 @@ type run struct {
 	plan     *plan.Plan
 	id       string
 	started  time.Time
+	timeline *report.Timeline
 	registry publish.Registry
 	report   *report.Report
-	timeline *report.Timeline
 
 	engine    *setup.Engine
 	builder   *setup.Builder
@@ -42,11 +42,11 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
 		registry: publish.Registry{Transport: transport},
 	}
-	r.timeline = report.NewTimeline(r.started)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
 	}
+	r.timeline = report.NewTimeline(r.started)
 	return r, nil
 }
 
@@ -68,7 +68,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 		}
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
-	err = errors.Join(err, r.timed("close", func() error { return r.close(ctx) }))
+	err = errors.Join(err, r.stage("close", func() error { return r.close(ctx) }))
 	r.report.Stages = r.timeline.Stages()
 	return errors.Join(err, r.publishReport(asJSON))
 }
@@ -77,13 +77,13 @@ func (r *run) stages(ctx context.Context) error {
 	for _, note := range r.plan.Notes {
 		r.say("plan", "%s", note)
 	}
-	if err := r.timed("setup", func() error { return r.setup(ctx) }); err != nil {
+	if err := r.stage("setup", func() error { return r.setup(ctx) }); err != nil {
 		return err
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
 	defer context.AfterFunc(ctx, func() { _ = r.builder.Close(ctx) })()
 	var exported build.Exported
-	err := r.timed("build", func() (err error) {
+	err := r.stage("build", func() (err error) {
 		exported, err = r.build(ctx)
 		return err
 	})
@@ -91,7 +91,7 @@ func (r *run) stages(ctx context.Context) error {
 		return err
 	}
 	if r.plan.Push {
-		return r.timed("publish", func() error { return r.publish(ctx, exported) })
+		return r.stage("publish", func() error { return r.publish(ctx, exported) })
 	}
 	if err := r.verdict(); err != nil {
 		return err
@@ -99,6 +99,10 @@ func (r *run) stages(ctx context.Context) error {
 	r.report.Outcome, r.report.Loaded = report.Built, r.plan.Load
 	return nil
 }
+
+// stage does something and puts it on the report's time line: a stage, or as "stage/part" a part of one. It may be called from several
+// goroutines at once.
+func (r *run) stage(name string, do func() error) error { return r.timeline.Timed(name, do) }
 
 func (r *run) build(ctx context.Context) (build.Exported, error) {
 	display, closeDisplay, err := r.display(ctx)

@@ -17,12 +17,12 @@ func (r *run) setup(ctx context.Context) error {
 	emulated := make(chan struct{})
 	if r.plan.Push {
 		g.Go(func() error {
-			return r.timed("setup/registries", func() error { return r.registry.CheckPush(ctx, r.plan.Repositories()) })
+			return r.stage("setup/registries", func() error { return r.registry.CheckPush(ctx, r.plan.Repositories()) })
 		})
 	}
 	g.Go(func() error {
 		defer close(emulated)
-		return r.timed("setup/handlers", func() error { return r.emulate(ctx) })
+		return r.stage("setup/handlers", func() error { return r.emulate(ctx) })
 	})
 	g.Go(func() error {
 		return r.startBuilder(ctx, func(ctx context.Context) error {
@@ -85,11 +85,8 @@ func emulator(e setup.Emulation) string {
 
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
 	started := time.Now()
-	var engine *setup.Engine
-	err := r.timed("setup/engine", func() (err error) {
-		engine, err = setup.Connect(ctx, r.Getenv)
-		return err
-	})
+	engine, err := setup.Connect(ctx, r.Getenv)
+	r.timeline.Took("setup/engine", started, time.Now())
 	if err != nil {
 		return err
 	}
@@ -114,7 +111,8 @@ func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(
 	}
 	return setup.StartBuilder(ctx, engine, setup.BuilderConfig{
 		Run: r.id, Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
-		HostNetwork: r.plan.Builder.HostNetwork, Keep: r.plan.Builder.Keep, Before: before, Timed: r.timedSetup,
-		Say: func(text string) { r.say("setup", "%s", text) },
+		HostNetwork: r.plan.Builder.HostNetwork, Keep: r.plan.Builder.Keep, Before: before,
+		Say:   func(text string) { r.say("setup", "%s", text) },
+		Timed: func(part string, do func() error) error { return r.stage("setup/"+part, do) },
 	})
 }

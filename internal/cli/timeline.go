@@ -6,13 +6,6 @@ import (
 	"github.com/org/multiarch-action/internal/build"
 )
 
-// timed does something and puts it on the report's time line: a stage, or as "stage/part" a part of one. It may be called from
-// several goroutines at once.
-func (r *run) timed(name string, do func() error) error { return r.timeline.Timed(name, do) }
-
-// timedSetup is timed for the parts of starting a builder.
-func (r *run) timedSetup(part string, do func() error) error { return r.timed("setup/"+part, do) }
-
 // timePlatforms puts the platforms of a build that began at a time on the time line, what the frontend did before all of them, and
 // what the exporters did after.
 func (r *run) timePlatforms(began time.Time, results []build.Result) {

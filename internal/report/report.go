@@ -104,6 +104,13 @@ type Failure struct {
 	Hint     string   `json:"hint,omitempty"`
 }
 
+// Stage is one part of the run: a stage such as "setup", or a part of one, such as "setup/handlers". Parts may overlap.
+type Stage struct {
+	Name    string  `json:"name"`
+	Start   float64 `json:"start"` // since the run began
+	Seconds float64 `json:"seconds"`
+}
+
 // JSON writes the report for programs. Where standard output is also a CI host's log, "##[" would begin a command in it, so the
 // bracket is written as JSON's escape.
 func (r *Report) JSON(w io.Writer) error {

@@ -9,13 +9,6 @@ import (
 	"time"
 )
 
-// Stage is a stretch of a run: a stage such as "setup", or a part of one, such as "setup/handlers". Parts may overlap.
-type Stage struct {
-	Name    string  `json:"name"`
-	Start   float64 `json:"start"` // since the run began
-	Seconds float64 `json:"seconds"`
-}
-
 // Timeline records what a run did when. It may be used by several goroutines at once.
 type Timeline struct {
 	start time.Time
