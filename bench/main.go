@@ -9,44 +9,58 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
 
 func main() {
-	runs := flag.Int("runs", 3, "counted runs of each side, after one that does not count")
+	runs := flag.Int("runs", 3, "counted runs of each side")
 	only := flag.String("only", "", "comma-separated workloads (default: all)")
+	allow := flag.Bool("allow-handlers", false, "measure builds, though not setup, where others have registered emulators")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *runs, *only); err != nil {
+	err := run(ctx, *runs, *only, *allow)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, runs int, only string) error {
-	bench, err := newBench(ctx)
+const head = `multiarch-action, with verification, beside the usual chain of tools: medians of %d runs, turn by turn
+setup: emulators for five architectures and a builder, beside docker run --privileged %s --install, buildx create,
+  inspect --bootstrap; images are in the engine; removing both is not counted; cold: nothing is there; warm: both are there,
+  and are looked after: ours by setup --no-builder and a build of nothing, beside docker run … --install and inspect --bootstrap
+others: %d platforms, beside buildx create, inspect --bootstrap, buildx build --push, imagetools inspect, buildx rm; emulators for
+  the chain are registered beforehand, not counted; cold: a fresh builder, removed again; warm: a running builder, everything cached
+slow: hello with its base image pulled from and its result pushed to a registry %s away at %d Mbit/s
+not counted: a first run of each side, where it is short or fills the cache; builder image %s
+
+%-10s %-6s %14s %14s %8s %12s %12s
+`
+
+func run(ctx context.Context, runs int, only string, allowHandlers bool) error {
+	b, err := newBench(ctx)
 	if err != nil {
 		return err
 	}
-	defer bench.close()
-	fmt.Printf(`multiarch-action, with verification, beside: docker buildx create, inspect --bootstrap, buildx build --push, imagetools inspect, buildx rm
-%d platforms, %s, medians of %d runs, turn by turn
-cold: a fresh builder each time, emulators not registered (registered beforehand for the chain, not counted); warm: a running builder, everything cached
-
-%-10s %-6s %14s %14s %8s %12s %12s
-`, len(platforms), bench.image, runs, "WORKLOAD", "CACHE", "OURS", "CHAIN", "RATIO", "OUR PEAK", "CHAIN PEAK")
-	for _, w := range workloads(bench.dir) {
+	defer b.close()
+	fmt.Printf(head, runs, installer, len(platforms), distance.Delay, distance.BytesPerSecond*8/1_000_000, b.image,
+		"WORKLOAD", "CACHE", "OURS", "CHAIN", "RATIO", "OUR PEAK", "CHAIN PEAK")
+	for _, w := range workloads(b) {
 		if only != "" && !strings.Contains(","+only+",", ","+w.name+",") {
 			continue
 		}
-		if err := w.prepare(); err != nil {
+		if err := w.prepare(ctx, &w); err != nil {
 			return fmt.Errorf("workload %s: preparing: %w", w.name, err)
 		}
-		for _, cache := range []string{"cold", "warm"} {
-			row, err := bench.compare(ctx, w, cache, runs)
+		for _, cache := range []cache{cold, warm} {
+			if !allowHandlers || w.handlers {
+				if err := noForeignHandlers(); err != nil {
+					return err
+				}
+			}
+			row, err := compare(ctx, w, cache, runs)
 			if err != nil {
 				return fmt.Errorf("workload %s, %s: %w", w.name, cache, err)
 			}
@@ -54,26 +68,4 @@ cold: a fresh builder each time, emulators not registered (registered beforehand
 		}
 	}
 	return nil
-}
-
-// workload is one thing to build.
-type workload struct {
-	name    string
-	folder  string
-	prepare func() error
-}
-
-func workloads(dir string) []workload {
-	nothing := func() error { return nil }
-	large := filepath.Join(dir, "context")
-	return []workload{
-		{"hello", "examples/hello", nothing},
-		{"cross", "examples/cross", nothing},
-		{"mixed", "examples/mixed", nothing},
-		{"context", large, func() error { return largeContext(large) }},
-	}
-}
-
-var platforms = []string{
-	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/386", "linux/ppc64le", "linux/s390x", "linux/riscv64",
 }

@@ -91,7 +91,19 @@ func madeOrFound(made bool, how string) string {
 
 // downloadDebs fills dir with one folder per package.
 func (l *lab) downloadDebs(ctx context.Context, dir string, list []string) error {
-	apt, err := l.isolatedApt(ctx, filepath.Join(dir, "apt"))
+	if err := l.unpackDebs(ctx, dir, list, baseReleases()...); err != nil {
+		return err
+	}
+	host, err := hostArch()
+	if err != nil {
+		return err
+	}
+	return keepEmulators(debs{dir}.qemuDir(host))
+}
+
+// unpackDebs downloads packages of the releases and unpacks them in dir, one folder per package.
+func (l *lab) unpackDebs(ctx context.Context, dir string, list []string, releases ...release) error {
+	apt, err := l.isolatedApt(ctx, filepath.Join(dir, "apt"), releases)
 	if err != nil {
 		return err
 	}
@@ -106,14 +118,7 @@ func (l *lab) downloadDebs(ctx context.Context, dir string, list []string) error
 	if err := os.RemoveAll(filepath.Join(dir, "apt")); err != nil { // 150 MB of lists that nobody reads again
 		return fmt.Errorf("removing package lists: %w", err)
 	}
-	if err := unpackAll(ctx, dir); err != nil {
-		return err
-	}
-	host, err := hostArch()
-	if err != nil {
-		return err
-	}
-	return keepEmulators(debs{dir}.qemuDir(host))
+	return unpackAll(ctx, dir)
 }
 
 // unpackAll unpacks every package of a folder beside itself, keeping only the package's name and architecture.
@@ -138,7 +143,7 @@ func unpackAll(ctx context.Context, dir string) error {
 }
 
 // isolatedApt gives a function that prepares calls of an apt-get whose every file lies in dir.
-func (l *lab) isolatedApt(ctx context.Context, dir string) (func(context.Context, ...string) *exec.Cmd, error) {
+func (l *lab) isolatedApt(ctx context.Context, dir string, releases []release) (func(context.Context, ...string) *exec.Cmd, error) {
 	mirror, err := l.debianMirror(ctx)
 	if err != nil {
 		return nil, err
@@ -153,7 +158,7 @@ func (l *lab) isolatedApt(ctx context.Context, dir string) (func(context.Context
 		}
 	}
 	list := filepath.Join(dir, "sources.list")
-	if err := os.WriteFile(list, []byte(sourcesList(mirror, keyring)), 0o644); err != nil {
+	if err := os.WriteFile(list, []byte(sourcesList(mirror, keyring, releases)), 0o644); err != nil {
 		return nil, fmt.Errorf("writing package sources: %w", err)
 	}
 	settings := aptSettings(dir, list)
@@ -162,18 +167,31 @@ func (l *lab) isolatedApt(ctx context.Context, dir string) (func(context.Context
 	}, nil
 }
 
-// sourcesList names both releases, each for the architectures it is taken for. "target" leaves out translations and
-// lists of contents, which only cost time.
-func sourcesList(mirror, keyring string) string {
-	var b strings.Builder
-	for _, release := range []string{suite, laterSuite} {
-		var names []string
+// release is a release of Debian with the architectures that are taken from it.
+type release struct {
+	suite         string
+	architectures []string
+}
+
+// baseReleases are those that the base images are made of.
+func baseReleases() []release {
+	releases := []release{{suite: suite}, {suite: laterSuite}}
+	for i := range releases {
 		for _, a := range arches {
-			if a.suite == release {
-				names = append(names, a.debian)
+			if a.suite == releases[i].suite {
+				releases[i].architectures = append(releases[i].architectures, a.debian)
 			}
 		}
-		fmt.Fprintf(&b, "deb [signed-by=%s arch=%s target=Packages] %s %s main\n", keyring, strings.Join(names, ","), mirror, release)
+	}
+	return releases
+}
+
+// sourcesList names the releases, each for the architectures that it is taken for. "target" leaves out translations and
+// lists of contents, which only cost time.
+func sourcesList(mirror, keyring string, releases []release) string {
+	var b strings.Builder
+	for _, r := range releases {
+		fmt.Fprintf(&b, "deb [signed-by=%s arch=%s target=Packages] %s %s main\n", keyring, strings.Join(r.architectures, ","), mirror, r.suite)
 	}
 	return b.String()
 }

@@ -101,9 +101,10 @@ func envCommand(use user) *cobra.Command {
 		Short: "Print KEY=value lines for tests and the Makefile",
 		Long: `Prints KEY=value lines for tests and the Makefile: where the registries are, the
 certificate, user and password of the second one, the BuildKit image, its
-configuration file, and the folder of the emulators.`,
+configuration file, the folder of the emulators, and the image that usually installs
+emulators.`,
 		Args: cobra.NoArgs,
-		RunE: use(func(_ context.Context, l *lab, _ []string) error { return l.env() }),
+		RunE: use(func(ctx context.Context, l *lab, _ []string) error { return l.env(ctx) }),
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,7 +9,7 @@ import (
 )
 
 // env prints what tests and the Makefile need to know, in a form that a shell and a program read alike.
-func (l *lab) env() error {
+func (l *lab) env(ctx context.Context) error {
 	password, err := os.ReadFile(l.secret("password"))
 	if err != nil {
 		return withHint(fmt.Errorf("env: reading the second registry's password: %w", err), "run: go run ./lab up")
@@ -16,6 +17,10 @@ func (l *lab) env() error {
 	host, err := hostArch()
 	if err != nil {
 		return fmt.Errorf("env: %w", err)
+	}
+	installer, err := installerDigest(ctx)
+	if err != nil {
+		return withHint(fmt.Errorf("env: asking the first registry for %s: %w", installerName, err), "run: go run ./lab up")
 	}
 	lines := []string{
 		"LAB_REGISTRY=" + plainRegistry.address(),
@@ -26,6 +31,7 @@ func (l *lab) env() error {
 		"LAB_BUILDKIT_IMAGE=" + buildkitImage,
 		"LAB_BUILDKITD_CONFIG=" + filepath.Join(l.root, "lab", "buildkitd.toml"),
 		"LAB_QEMU_DIR=" + l.debs(host).qemuDir(host),
+		"LAB_BINFMT_IMAGE=" + installer.String(),
 	}
 	_, err = fmt.Fprintln(l.stdout, strings.Join(lines, "\n"))
 	return err

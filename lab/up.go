@@ -20,6 +20,7 @@ type memos struct {
 	buildkit func(context.Context) error
 	tools    map[string]func(context.Context) (string, error)
 	golang   func(context.Context) (string, error)            // layer file
+	qemu     func(context.Context) (string, error)            // folder of the later emulators
 	debian   map[string]func(context.Context) (string, error) // layer file by Debian's name of the architecture
 }
 
@@ -32,6 +33,7 @@ func newMemos(l *lab) memos {
 		debian: map[string]func(context.Context) (string, error){},
 	}
 	m.golang = once(l.golangLayer)
+	m.qemu = once(l.fetchLaterQEMU)
 	m.buildkit = onlyOnce(l.bringBuildkit)
 	m.binfmt = onlyOnce(l.bringBinfmt)
 	for _, t := range tools {
@@ -88,6 +90,10 @@ func (l *lab) bringImages(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("images: %w", err)
 	}
+	installer, err := l.installerImage()
+	if err != nil {
+		return fmt.Errorf("images: %w", err)
+	}
 	from, err := l.memos.hub(ctx)
 	if err != nil {
 		return err
@@ -98,6 +104,7 @@ func (l *lab) bringImages(ctx context.Context) error {
 	if from.host == "" { // what the slow ones are made of needs no registry
 		group.Go(func() error { _, err := l.tool(ctx, "dockerfile-frontend"); return err })
 		group.Go(func() error { _, err := l.memos.golang(ctx); return err })
+		group.Go(func() error { _, err := l.memos.qemu(ctx); return err })
 		for _, layer := range l.memos.debian {
 			group.Go(func() error { _, err := layer(ctx); return err })
 		}
@@ -110,5 +117,11 @@ func (l *lab) bringImages(ctx context.Context) error {
 			return l.bringImage(ctx, from, image)
 		})
 	}
+	group.Go(func() error {
+		if err := registries(ctx); err != nil {
+			return err
+		}
+		return l.bringInstaller(ctx, from, installer)
+	})
 	return group.Wait()
 }

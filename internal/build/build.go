@@ -55,6 +55,8 @@ type Result struct {
 	Test     *TestResult
 	Config   ocispec.Image
 	Duration time.Duration // from the start of the solve until this platform was built and checked
+	Began    time.Time     // when the frontend had answered and this platform's own work began; zero: it never did
+	Ended    time.Time     // when it was built and checked, or had failed
 }
 
 // Good reports whether the platform may be pushed.

@@ -104,6 +104,8 @@ func pick(result *gateway.Result, p plan.Platform) (*solved, error) {
 
 // evaluate builds, checks and tests one platform, and writes what it learned into the platform's own result.
 func (j *job) evaluate(ctx context.Context, c gateway.Client, r *Result, s *solved) {
+	r.Began = time.Now()
+	defer func() { r.Ended = time.Now() }()
 	failure := j.judge(ctx, c, r, s)
 	if crash := j.crash(ctx, r, failure); crash != nil && j.Retry != nil && j.Retry(ctx, r.Platform, crash) {
 		failure = j.tryAgain(ctx, c, r, s, crash)

@@ -27,7 +27,11 @@ func (r *run) publish(ctx context.Context, exported build.Exported) error {
 	if err := r.verdict(); err != nil {
 		return err
 	}
-	document, err := r.document(ctx, images)
+	var document publish.Document
+	err := r.stage("publish/index", func() (err error) {
+		document, err = r.document(ctx, images)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -37,7 +41,11 @@ func (r *run) publish(ctx context.Context, exported build.Exported) error {
 	if err := r.verifyIndex(ctx, document, images); err != nil {
 		return err
 	}
-	moves, err := r.registry.Tag(ctx, r.plan.Tags, document)
+	var moves []publish.Move
+	err = r.stage("publish/tags", func() (err error) {
+		moves, err = r.registry.Tag(ctx, r.plan.Tags, document)
+		return err
+	})
 	for _, m := range moves {
 		r.report.Tags = append(r.report.Tags, report.Tag{Name: m.Tag.Name(), From: m.From, To: m.To, Moved: m.Moved()})
 	}

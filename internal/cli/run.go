@@ -22,6 +22,7 @@ type run struct {
 	plan     *plan.Plan
 	id       string
 	started  time.Time
+	timeline *report.Timeline
 	registry publish.Registry
 	report   *report.Report
 
@@ -47,6 +48,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
 	}
+	r.timeline = report.NewTimeline(r.started)
 	return r, nil
 }
 
@@ -68,7 +70,9 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 		}
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
-	return errors.Join(err, r.close(ctx), r.publishReport(asJSON))
+	err = errors.Join(err, r.stage("close", func() error { return r.close(ctx) }))
+	r.report.Stages = r.timeline.Stages()
+	return errors.Join(err, r.publishReport(asJSON))
 }
 
 func (r *run) stages(ctx context.Context) error {
@@ -98,21 +102,20 @@ func (r *run) stages(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) stage(name string, do func() error) error {
-	started := time.Now()
-	err := do()
-	r.report.Took(name, r.started, started)
-	return err
-}
+// stage does something and puts it on the report's time line: a stage, or as "stage/part" a part of one. It may be called from several
+// goroutines at once.
+func (r *run) stage(name string, do func() error) error { return r.timeline.Timed(name, do) }
 
 func (r *run) build(ctx context.Context) (build.Exported, error) {
 	display, closeDisplay, err := r.display(ctx)
 	if err != nil {
 		return build.Exported{}, err
 	}
+	began := time.Now()
 	results, exported, err := build.All(ctx, r.builder.Client, build.Request{
 		Plan: r.plan, Check: r.check(), Status: display.Status, Load: r.engine.LoadImage, Emulated: r.emulated, Retry: r.retry,
 	})
+	r.timePlatforms(began, results)
 	err = errors.Join(err, closeDisplay())
 	for i, result := range results {
 		r.fill(&r.report.Platforms[i], result)

@@ -16,11 +16,13 @@ func (r *run) setup(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	emulated := make(chan struct{})
 	if r.plan.Push {
-		g.Go(func() error { return r.registry.CheckPush(ctx, r.plan.Repositories()) })
+		g.Go(func() error {
+			return r.stage("setup/registries", func() error { return r.registry.CheckPush(ctx, r.plan.Repositories()) })
+		})
 	}
 	g.Go(func() error {
 		defer close(emulated)
-		return r.emulate(ctx)
+		return r.stage("setup/handlers", func() error { return r.emulate(ctx) })
 	})
 	g.Go(func() error {
 		return r.startBuilder(ctx, func(ctx context.Context) error {
@@ -84,6 +86,7 @@ func emulator(e setup.Emulation) string {
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
 	started := time.Now()
 	engine, err := setup.Connect(ctx, r.Getenv)
+	r.timeline.Took("setup/engine", started, time.Now())
 	if err != nil {
 		return err
 	}
@@ -109,6 +112,7 @@ func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(
 	return setup.StartBuilder(ctx, engine, setup.BuilderConfig{
 		Run: r.id, Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
 		HostNetwork: r.plan.Builder.HostNetwork, Keep: r.plan.Builder.Keep, Before: before,
-		Say: func(text string) { r.say("setup", "%s", text) },
+		Say:   func(text string) { r.say("setup", "%s", text) },
+		Timed: func(part string, do func() error) error { return r.stage("setup/"+part, do) },
 	})
 }

@@ -41,7 +41,7 @@ func published(t *testing.T) *report.Report {
 			{Name: "localhost:5000/demo/hello:latest", From: indexDigest, To: indexDigest},
 		},
 		Platforms: platforms(t, eight...), Builder: "v0.33.1", Notes: []string{"registry localhost:5000 is on a loopback address"},
-		Stages:  []report.Stage{{Name: "setup", Start: 0.01, Seconds: 1.5}, {Name: "build", Start: 1.51, Seconds: 20.25}},
+		Stages:  stages(),
 		Seconds: 23.5,
 	}
 	for i := range r.Platforms {
@@ -57,6 +57,25 @@ func published(t *testing.T) *report.Report {
 		Expected: "32-bit ARM, v7", Found: "32-bit ARM, v6", Why: "it runs slower than it could", Fix: "build it for v7",
 	}}
 	return r
+}
+
+// stages are those of a run that waited longest for the builder's image, and for a platform that is emulated.
+func stages() []report.Stage {
+	return []report.Stage{
+		{Name: "setup", Start: 0.01, Seconds: 1.5},
+		{Name: "setup/engine", Start: 0.01, Seconds: 0.005},
+		{Name: "setup/handlers", Start: 0.01, Seconds: 0.211},
+		{Name: "setup/registries", Start: 0.01, Seconds: 0.124},
+		{Name: "setup/image", Start: 0.015, Seconds: 1.2},
+		{Name: "setup/boot", Start: 1.26, Seconds: 0.25},
+		{Name: "build", Start: 1.51, Seconds: 20.25},
+		{Name: "build/frontend", Start: 1.51, Seconds: 0.34},
+		{Name: "build/linux/amd64", Start: 1.85, Seconds: 2.96},
+		{Name: "build/linux/riscv64", Start: 1.85, Seconds: 17.42},
+		{Name: "build/export", Start: 19.27, Seconds: 2.49},
+		{Name: "publish", Start: 21.76, Seconds: 1.74},
+		{Name: "close", Start: 23.5, Seconds: 0.07},
+	}
 }
 
 // failed is a run in which one platform's step failed.

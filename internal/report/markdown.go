@@ -36,7 +36,7 @@ func (r *Report) Markdown(w io.Writer) error {
 	return err
 }
 
-// markdownEnd is what stands below the problems: all platforms, the tags, and what to do with the result.
+// markdownEnd is what stands below the problems: all platforms, the tags, what to do with the result, and where the time went.
 func (r *Report) markdownEnd() string {
 	var b strings.Builder
 	if r.begun() {
@@ -45,6 +45,9 @@ func (r *Report) markdownEnd() string {
 	r.markdownTags(&b)
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "Run it:\n\n%s", fence(r.runCommand()))
+	}
+	if len(r.Stages) > 0 {
+		b.WriteString(fold("Time line", r.timeRows()))
 	}
 	return b.String()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -117,16 +116,11 @@ type Crash struct {
 	Line     int    `json:"line,omitempty"`
 }
 
-// Stage is one part of the run.
+// Stage is one part of the run: a stage such as "setup", or a part of one, such as "setup/handlers". Parts may overlap.
 type Stage struct {
 	Name    string  `json:"name"`
 	Start   float64 `json:"start"` // since the run began
 	Seconds float64 `json:"seconds"`
-}
-
-// Took records a stage that began at one time and has just ended.
-func (r *Report) Took(name string, runStart, start time.Time) {
-	r.Stages = append(r.Stages, Stage{Name: name, Start: start.Sub(runStart).Seconds(), Seconds: time.Since(start).Seconds()})
 }
 
 // JSON writes the report for programs. Where standard output is also a CI host's log, "##[" would begin a command in it, so the

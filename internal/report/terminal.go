@@ -23,6 +23,9 @@ func (r *Report) Terminal(w io.Writer) error {
 		b.WriteString("\n" + r.tagLines())
 	}
 	fmt.Fprintf(&b, "\n%s (%.1fs)\n", r.headline(), r.Seconds)
+	if phrase := r.timePhrase(); phrase != "" {
+		fmt.Fprintf(&b, "  %s\n", phrase)
+	}
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "\n  %s\n\nrun it:\n\n  %s\n", r.Image, r.runCommand())
 	}

@@ -41,6 +41,8 @@ type BuilderConfig struct {
 	Keep        bool // leave it running on Close
 	// Before is waited for between creating the container and starting it: BuildKit looks for emulators when it starts.
 	Before func(context.Context) error
+	// Timed is given the parts of starting to do: "image", "container", in it "wait" for Before, and "boot". Nil: they are just done.
+	Timed func(part string, do func() error) error
 	// Say is told about steps that take time; it may be called from several goroutines.
 	Say func(text string)
 }
@@ -63,15 +65,15 @@ type Builder struct {
 // When it returns an error, it has already removed what it made.
 func StartBuilder(ctx context.Context, engine *Engine, config BuilderConfig) (*Builder, error) {
 	b := &Builder{Name: "multiarch-action-" + config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Run)}
-	err := engine.ensureImage(ctx, config.Image, config.Say)
+	err := config.timed("image", func() error { return engine.ensureImage(ctx, config.Image, config.Say) })
 	if err == nil {
-		err = b.start(ctx)
+		err = config.timed("container", func() error { return b.start(ctx) })
 	}
 	if b.socket != nil && errdefs.IsInvalidArgument(err) {
 		err = b.restart(ctx)
 	}
 	if err == nil {
-		err = b.await(ctx)
+		err = config.timed("boot", func() error { return b.await(ctx) })
 	}
 	if err != nil {
 		b.config.Keep = false
@@ -120,7 +122,7 @@ func (b *Builder) start(ctx context.Context) error {
 	if _, err := b.engine.api.CopyToContainer(ctx, b.Name, client.CopyToContainerOptions{DestinationPath: "/etc", Content: archive}); err != nil {
 		return fmt.Errorf("copying its configuration: %w", err)
 	}
-	if err := b.config.Before(ctx); err != nil {
+	if err := b.config.timed("wait", func() error { return b.config.Before(ctx) }); err != nil {
 		return err
 	}
 	if _, err := b.engine.api.ContainerStart(ctx, b.Name, client.ContainerStartOptions{}); err != nil {
