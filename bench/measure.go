@@ -230,7 +230,8 @@ func (b *bench) time(ctx context.Context, program []string, steps [][]string) (f
 }
 
 func (b *bench) environment() []string {
-	return append(os.Environ(), "PATH="+b.qemu+":"+os.Getenv("PATH"), "BUILDX_CONFIG="+b.dir)
+	return append(os.Environ(), "PATH="+b.qemu+":"+os.Getenv("PATH"), "BUILDX_CONFIG="+b.dir,
+		"MULTIARCH_BUILDKIT_IMAGE="+b.image)
 }
 
 // command runs a program outside any measurement and returns what it printed.

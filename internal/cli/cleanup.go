@@ -47,7 +47,7 @@ func (a *app) cleanup(ctx context.Context, id string) error {
 		removed, err = engine.RemoveRun(ctx, id)
 	}
 	problems = append(problems, err)
-	folders, err := setup.RemoveSockets(id)
+	folders, err := setup.RemoveHomes(id)
 	problems = append(problems, err)
 	for _, folder := range folders {
 		removed = append(removed, "folder "+folder)

@@ -88,6 +88,7 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 		return err
 	}
 	r.engine = engine
+	defer r.sweep(ctx)()
 	if name := r.plan.Builder.Use; name != "" {
 		r.builder, err = setup.UseBuilder(ctx, engine, name)
 	} else {
@@ -107,7 +108,7 @@ func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(
 		return nil, fmt.Errorf("builder configuration: encoding: %w", err)
 	}
 	return setup.StartBuilder(ctx, engine, setup.BuilderConfig{
-		Run: r.id, Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
+		Run: r.id, Folder: r.home.Folder(), Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
 		HostNetwork: r.plan.Builder.HostNetwork, Keep: r.plan.Builder.Keep, Before: before,
 		Say: func(text string) { r.say("setup", "%s", text) },
 	})

@@ -124,7 +124,7 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			text: func(in *Inputs) *string { return &in.Builder },
 		},
 		{
-			Name: "buildkit-image", Flag: "buildkit-image", Kind: KindText, Default: "moby/buildkit:buildx-stable-1", Help: "image of the builder",
+			Name: "buildkit-image", Flag: "buildkit-image", Kind: KindText, Default: BuildkitImage, Help: "image of the builder",
 			text: func(in *Inputs) *string { return &in.BuildkitImage },
 		},
 		{

@@ -21,6 +21,8 @@ import (
 const (
 	LabelRun     = "multiarch-action.run"     // id of the run
 	LabelVersion = "multiarch-action.version" // version of the program
+	LabelOwner   = "multiarch-action.owner"   // the process, as no other is ever named
+	LabelKept    = "multiarch-action.kept"    // "true": it stays when its run has ended
 )
 
 const (
@@ -33,6 +35,7 @@ const (
 // BuilderConfig says how to start a builder.
 type BuilderConfig struct {
 	Run         string // id of this run
+	Folder      string // private to this run, for the builder's socket; empty: connect through the engine
 	Version     string // of this program, for the label
 	Image       string
 	TOML        []byte            // buildkitd.toml
@@ -62,9 +65,9 @@ type Builder struct {
 // BuildKit answers. The container has no restart policy: what outlives its run must not come back with the engine.
 // When it returns an error, it has already removed what it made.
 func StartBuilder(ctx context.Context, engine *Engine, config BuilderConfig) (*Builder, error) {
-	b := &Builder{Name: "multiarch-action-" + config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Run)}
-	err := engine.ensureImage(ctx, config.Image, config.Say)
-	if err == nil {
+	b := &Builder{Name: "multiarch-action-" + config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Folder)}
+	var err error
+	if b.config.Image, err = engine.ensureImage(ctx, config.Image, config.Say); err == nil {
 		err = b.start(ctx)
 	}
 	if b.socket != nil && errdefs.IsInvalidArgument(err) {
@@ -132,9 +135,6 @@ func (b *Builder) start(ctx context.Context) error {
 
 // restart starts without the shared folder, which an engine that does not see our files refuses.
 func (b *Builder) restart(ctx context.Context) error {
-	if err := b.socket.remove(); err != nil {
-		return err
-	}
 	b.socket = nil
 	if err := b.engine.remove(ctx, b.Name); err != nil {
 		return err
@@ -151,7 +151,14 @@ func (b *Builder) containerConfig() *container.Config {
 }
 
 func (c BuilderConfig) labels() map[string]string {
-	return map[string]string{LabelRun: c.Run, LabelVersion: c.Version}
+	labels := map[string]string{LabelRun: c.Run, LabelVersion: c.Version}
+	if me := thisProcess().String(); me != "" {
+		labels[LabelOwner] = me
+	}
+	if c.Keep {
+		labels[LabelKept] = "true"
+	}
+	return labels
 }
 
 func (b *Builder) hostConfig(ctx context.Context) (*container.HostConfig, error) {
@@ -193,8 +200,10 @@ func (b *Builder) await(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if logs, dead := b.exited(ctx, try); dead {
-			return fmt.Errorf("the container ended before BuildKit answered; its last words:\n%s", logs)
+		if try%10 == 0 { // not more often: the engine is busy starting the container
+			if ended := b.ended(ctx, "before BuildKit answered"); ended != nil {
+				return ended
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -232,19 +241,6 @@ func (b *Builder) dial(ctx context.Context) (net.Conn, error) {
 	return b.engine.dialStdio(ctx, b.Name)
 }
 
-// exited reports whether the container has ended, and the last lines that it printed. The engine is asked at every tenth try only:
-// it is busy starting the container.
-func (b *Builder) exited(ctx context.Context, try int) (logs string, dead bool) {
-	if try%10 != 0 {
-		return "", false
-	}
-	result, err := b.engine.api.ContainerInspect(ctx, b.Name, client.ContainerInspectOptions{})
-	if err != nil || result.Container.State == nil || result.Container.State.Running {
-		return "", false
-	}
-	return b.Logs(ctx), true
-}
-
 // Logs returns the last lines that the builder printed, or why there are none.
 func (b *Builder) Logs(ctx context.Context) string {
 	stream, err := b.engine.api.ContainerLogs(ctx, b.Name, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"})
@@ -276,50 +272,6 @@ func (b *Builder) Close(ctx context.Context) error {
 			return
 		}
 		b.closeErr = b.engine.remove(ctx, b.Name)
-		if b.socket != nil {
-			b.closeErr = errors.Join(b.closeErr, b.socket.remove())
-		}
 	})
 	return b.closeErr
-}
-
-// remove takes away a container and its unnamed volumes. One that is not there is no error.
-func (e *Engine) remove(ctx context.Context, name string) error {
-	_, err := e.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("container %s: removing: %w", name, err)
-	}
-	return nil
-}
-
-// RemoveRun takes away every container and volume that the run has left in the engine, and returns their names. An empty run
-// means all runs of this program.
-func (e *Engine) RemoveRun(ctx context.Context, run string) ([]string, error) {
-	label := LabelRun
-	if run != "" {
-		label += "=" + run
-	}
-	filter := make(client.Filters).Add("label", label)
-	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
-	if err != nil {
-		return nil, fmt.Errorf("containers of run %s: listing: %w", run, err)
-	}
-	var removed []string
-	var problems []error
-	for _, c := range containers.Items {
-		problems = append(problems, e.remove(ctx, c.ID))
-		removed = append(removed, "container "+c.ID[:12])
-	}
-	volumes, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
-	if err != nil {
-		return removed, errors.Join(append(problems, fmt.Errorf("volumes of run %s: listing: %w", run, err))...)
-	}
-	for _, v := range volumes.Items {
-		if _, err := e.api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true}); err != nil && !errdefs.IsNotFound(err) {
-			problems = append(problems, fmt.Errorf("volume %s: removing: %w", v.Name, err))
-			continue
-		}
-		removed = append(removed, "volume "+v.Name[:min(12, len(v.Name))])
-	}
-	return removed, errors.Join(problems...)
 }
