@@ -83,7 +83,7 @@ func emulator(e setup.Emulation) string {
 
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
 	started := time.Now()
-	engine, err := setup.Connect(ctx, r.Getenv)
+	engine, err := setup.Connect(ctx, r.Getenv, func(text string) { r.say("setup", "%s", text) })
 	if err != nil {
 		return err
 	}
