@@ -114,13 +114,14 @@ func (r *run) build(ctx context.Context) (build.Exported, error) {
 		Plan: r.plan, Check: r.check(), Status: display.Status, Load: r.engine.LoadImage,
 	})
 	err = errors.Join(err, closeDisplay())
+	ended := r.ended(ctx, results, err)
 	for i, result := range results {
 		r.fill(&r.report.Platforms[i], result)
 	}
+	if ended != nil {
+		return exported, ended
+	}
 	if err != nil && ctx.Err() == nil {
-		if ended := r.builder.Ended(ctx); ended != nil {
-			return exported, ended
-		}
 		return exported, fmt.Errorf("%w; the builder's last words:\n%s", err, r.builder.Logs(ctx))
 	}
 	return exported, err

@@ -103,13 +103,20 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 }
 
 func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(context.Context) error) (*setup.Builder, error) {
+	registries, err := engine.Registries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range r.plan.Builder.Config.Adopt(registries) {
+		r.say("setup", "%s", note)
+	}
 	config, err := r.plan.Builder.Config.TOML()
 	if err != nil {
 		return nil, fmt.Errorf("builder configuration: encoding: %w", err)
 	}
 	return setup.StartBuilder(ctx, engine, setup.BuilderConfig{
 		Run: r.id, Folder: r.home.Folder(), Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
-		HostNetwork: r.plan.Builder.HostNetwork, Keep: r.plan.Builder.Keep, Before: before,
+		HostNetwork: r.plan.Builder.HostNetwork, Options: r.plan.Builder.Options, Flags: r.plan.Builder.Flags, Keep: r.plan.Builder.Keep, Before: before,
 		Say: func(text string) { r.say("setup", "%s", text) },
 	})
 }

@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
 	buildkit "github.com/moby/buildkit/client"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
+
+	"github.com/org/multiarch-action/internal/plan"
 )
 
 // Labels of everything that a run creates in an engine. They say who made it, so that cleaning up never needs to guess.
@@ -41,7 +40,9 @@ type BuilderConfig struct {
 	TOML        []byte            // buildkitd.toml
 	Files       map[string][]byte // files that the TOML names, by their path inside the container below /etc/buildkit
 	HostNetwork bool
-	Keep        bool // leave it running on Close
+	Options     plan.DriverOptions
+	Flags       []string // further flags of buildkitd
+	Keep        bool     // leave it running on Close
 	// Before is waited for between creating the container and starting it: BuildKit looks for emulators when it starts.
 	Before func(context.Context) error
 	// Say is told about steps that take time; it may be called from several goroutines.
@@ -104,14 +105,14 @@ func UseBuilder(ctx context.Context, engine *Engine, name string) (*Builder, err
 // start creates the container and starts it. Creating is not cancelled half-way: an engine that has accepted the request
 // goes on with it, and the container would be found by nobody.
 func (b *Builder) start(ctx context.Context) error {
-	host, err := b.hostConfig(ctx)
+	info, err := b.engine.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
-		return err
+		return fmt.Errorf("asking the engine for its settings: %w", err)
 	}
 	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootTimeout)
 	defer cancel()
 	_, err = b.engine.api.ContainerCreate(creating, client.ContainerCreateOptions{
-		Name: b.Name, Config: b.containerConfig(), HostConfig: host,
+		Name: b.Name, Config: b.containerConfig(), HostConfig: b.hostConfig(info.Info),
 	})
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
@@ -140,52 +141,6 @@ func (b *Builder) restart(ctx context.Context) error {
 		return err
 	}
 	return b.start(ctx)
-}
-
-func (b *Builder) containerConfig() *container.Config {
-	flags := []string{"--config", "/etc/buildkit/buildkitd.toml"}
-	if b.socket != nil {
-		flags = append(flags, b.socket.flags()...)
-	}
-	return &container.Config{Image: b.config.Image, Cmd: flags, Labels: b.config.labels()}
-}
-
-func (c BuilderConfig) labels() map[string]string {
-	labels := map[string]string{LabelRun: c.Run, LabelVersion: c.Version}
-	if me := thisProcess().String(); me != "" {
-		labels[LabelOwner] = me
-	}
-	if c.Keep {
-		labels[LabelKept] = "true"
-	}
-	return labels
-}
-
-func (b *Builder) hostConfig(ctx context.Context) (*container.HostConfig, error) {
-	init := true // reaps the processes that build steps leave
-	host := &container.HostConfig{
-		Privileged: true,
-		Init:       &init,
-		Mounts: []mount.Mount{{
-			// Without a volume BuildKit cannot use overlayfs and copies every layer. It has no name: it goes with the container.
-			Type: mount.TypeVolume, Target: "/var/lib/buildkit",
-			VolumeOptions: &mount.VolumeOptions{Labels: b.config.labels()},
-		}},
-	}
-	if b.socket != nil {
-		host.Mounts = append(host.Mounts, b.socket.mount())
-	}
-	if b.config.HostNetwork {
-		host.NetworkMode = "host"
-	}
-	info, err := b.engine.api.Info(ctx, client.InfoOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("asking the engine for its settings: %w", err)
-	}
-	if slices.Contains(info.Info.SecurityOptions, "name=userns") {
-		host.UsernsMode = "host" // a privileged container needs the first user namespace
-	}
-	return host, nil
 }
 
 // await connects at once and asks until BuildKit answers: its listener exists before its controller does, so an early

@@ -94,19 +94,15 @@ func (at endpoint) connect(ctx context.Context) (*Engine, error) {
 
 // reach opens a connection and closes it. Its error says why nobody answers; the client's keeps that to itself.
 func (at endpoint) reach(ctx context.Context) error {
-	url, err := client.ParseHostURL(at.host)
-	if err != nil {
-		return err
-	}
-	address := url.Host
-	switch url.Scheme {
+	scheme, address, _ := strings.Cut(at.host, "://")
+	switch scheme {
 	case "tcp":
+		address, _, _ = strings.Cut(address, "/")
 	case "unix":
-		address = url.Path
 	default:
 		return nil
 	}
-	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, url.Scheme, address)
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, scheme, address)
 	if err != nil {
 		return err
 	}

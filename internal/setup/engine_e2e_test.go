@@ -13,8 +13,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,24 +70,20 @@ func serveEngine(t *testing.T, address string, config *tls.Config) {
 		t.Error(err)
 		return
 	}
-	if config != nil {
-		listener = tls.NewListener(listener, config)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "engine"}) },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(client.DefaultDockerHost, "unix://"))
+		}},
 	}
-	t.Cleanup(func() { _ = listener.Close() })
+	server := &http.Server{Handler: proxy, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	t.Cleanup(func() { _ = server.Close() })
 	go func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("unix", strings.TrimPrefix(client.DefaultDockerHost, "unix://"))
-			if err != nil {
-				_ = near.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(far, near); _ = far.Close() }()
-			go func() { _, _ = io.Copy(near, far); _ = near.Close() }()
+		if config != nil {
+			_ = server.ServeTLS(listener, "", "") // until it is closed
+			return
 		}
+		_ = server.Serve(listener)
 	}()
 }
 
