@@ -55,26 +55,28 @@ type driverReader struct {
 // driverOptions reads --driver-opt and --buildkitd-flags.
 func (r *reader) driverOptions(p *Plan, b *Builder) {
 	d := &driverReader{reader: r, builder: b}
-	for _, line := range r.in.DriverOpts {
+	for i, line := range r.in.DriverOpts {
 		// One line may hold several, as for buildx: a value with commas is quoted together with its name.
 		fields, err := csv.NewReader(strings.NewReader(line)).Read()
 		if err != nil {
-			r.problem(driverOpt, line, "its quotes do not match", `quote an option as a whole, for example '"cpuset-cpus=0,1"'`)
+			// Any part of it may be a secret of the environment, so none is shown.
+			r.problem(driverOpt, "", fmt.Sprintf("the quotes of number %d do not match", i+1), `quote an option as a whole, for example '"cpuset-cpus=0,1"'`)
 			continue
 		}
 		for _, field := range fields {
-			d.option(strings.TrimSpace(field))
+			d.option(strings.TrimSpace(field), strings.Contains(line, "env."))
 		}
 	}
 	d.useImage()
 	d.compareMemory()
-	if d.defaultLoad && r.in.Load == "" && !p.Push {
+	if d.defaultLoad && r.in.Load == "" && !p.Push && len(r.in.Platforms) == 1 && len(r.in.Tags) > 0 {
 		p.Load = true
 	}
 	b.Flags = r.buildkitdFlags()
 }
 
-func (d *driverReader) option(text string) {
+// option reads one option. What it does not know may be the rest of a secret that was cut at a comma, and is not shown then.
+func (d *driverReader) option(text string, secret bool) {
 	key, value, given := strings.Cut(text, "=")
 	o := &d.builder.Options
 	if env, ok := strings.CutPrefix(key, "env."); ok {
@@ -118,6 +120,9 @@ func (d *driverReader) option(text string) {
 	case "restart-policy":
 		d.problem(driverOpt, text, "a builder that has outlived its run must not come back with the engine", "leave it out; --keep-builder keeps a builder for further runs")
 	default:
+		if secret {
+			key = ""
+		}
 		d.problem(driverOpt, key, "there is no such option", "known are: "+strings.Join(driverOptionNames, ", ")+`; quote an option whose value has commas, for example '"cpuset-cpus=0,1"'`)
 	}
 }

@@ -58,10 +58,13 @@ func (r *reader) hostAnd(input, line, example string) (host, value string, ok bo
 	return host, value, r.registryHost(input, line, host)
 }
 
+// registryHost checks the host in a line. Only if it is right, the rest of the line is worth reading.
 func (r *reader) registryHost(input, line, host string) bool {
-	if scheme, rest, found := strings.Cut(host, ":/"); found || scheme == "http:" || scheme == "https:" {
-		r.problem(input, line, "a registry is named without a scheme", "leave out "+scheme+"://"+strings.TrimLeft(rest, "/"))
-		return false
+	for _, scheme := range []string{"http://", "https://"} {
+		if strings.Contains(line, scheme) {
+			r.problem(input, line, "a registry is named without a scheme", "write "+strings.TrimSuffix(strings.ReplaceAll(line, scheme, ""), "/"))
+			return false
+		}
 	}
 	if _, err := name.NewRegistry(host, name.StrictValidation); err != nil {
 		r.problem(input, line, fmt.Sprintf("%q is not a registry", host), "write its host, and its port where it has one, for example registry.example.org:5000")
