@@ -98,6 +98,10 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 		return err
 	}
 	r.report.Builder = r.builder.Version
+	if warning := r.builder.VersionWarning(); warning != "" {
+		r.report.Notes = append(r.report.Notes, warning)
+		r.say("setup", "%s", warning)
+	}
 	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.builder.Name, r.builder.Version, time.Since(started).Milliseconds())
 	return nil
 }

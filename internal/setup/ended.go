@@ -13,8 +13,8 @@ import (
 const (
 	// endedPatience is how long the engine may take to notice that a container has ended whose connections are closed already.
 	endedPatience = 2 * time.Second
-	// exitKilled is what a shell, docker-init and the engine say of a process that was ended by SIGKILL (128 + 9).
-	exitKilled = 137
+	// ExitKilled is what a shell, docker-init and the engine say of a process that was ended by SIGKILL (128 + 9).
+	ExitKilled = 137
 )
 
 // EndedError says that a builder's container ended before its work was done.
@@ -35,7 +35,7 @@ func (e *EndedError) Error() string {
 		return "somebody removed its container " + e.When
 	case e.Memory:
 		text = fmt.Sprintf("the kernel killed it for want of memory %s (exit status %d%s)", e.When, e.ExitCode, e.limit())
-	case e.ExitCode == exitKilled:
+	case e.ExitCode == ExitKilled:
 		text = fmt.Sprintf("it was killed %s (exit status %d%s)", e.When, e.ExitCode, e.limit())
 	default:
 		text = fmt.Sprintf("it ended %s (exit status %d)", e.When, e.ExitCode)
@@ -55,20 +55,24 @@ func (e *EndedError) limit() string {
 
 // Hint says what to do about it.
 func (e *EndedError) Hint() string {
-	fewer := "let fewer steps run at once (max-parallelism below [worker.oci] of --buildkitd-config)"
-	more := "use a machine with more memory"
-	if e.Limit > 0 {
-		more = "raise the limit (--driver-opt memory=…)"
-	}
 	switch {
 	case e.Removed:
 		return "see who removes containers on this machine: a docker prune in another job, for example"
 	case e.Memory:
-		return more + ", or " + fewer
-	case e.ExitCode == exitKilled:
-		return "mostly that is the kernel when memory is short (dmesg tells): " + more + ", or " + fewer
+		return MoreMemory(e.Limit)
+	case e.ExitCode == ExitKilled:
+		return "mostly that is the kernel when memory is short (dmesg tells): " + MoreMemory(e.Limit)
 	}
 	return "its last words above should say why; try another image with --buildkit-image, or other flags and configuration"
+}
+
+// MoreMemory says what to do when memory runs out, under a limit in bytes or, if that is 0, under the machine's own.
+func MoreMemory(limit int64) string {
+	more := "use a machine with more memory"
+	if limit > 0 {
+		more = "raise the limit (--driver-opt memory=…, now " + units.BytesSize(float64(limit)) + ")"
+	}
+	return more + ", or let fewer steps run at once (max-parallelism below [worker.oci] of --buildkitd-config)"
 }
 
 // Ended returns an EndedError if the builder has ended, and nil while BuildKit answers. It is asked after an error that may come from a
