@@ -18,7 +18,7 @@ build: ## build bin/multiarch-action
 
 .PHONY: demo
 demo: build lab-up ## set everything up, then build, prove and publish examples/hello for eight platforms
-	eval "$$($(LAB) env)"; PATH="$$LAB_QEMU_DIR:$$PATH" bin/multiarch-action build \
+	eval "$$($(LAB) env)"; export MULTIARCH_BUILDKIT_IMAGE; PATH="$$LAB_QEMU_DIR:$$PATH" bin/multiarch-action build \
 	  --platform $(PLATFORMS) \
 	  --tag localhost:5000/demo/hello:1 --push \
 	  --test 'uname -m' --keep-handlers \

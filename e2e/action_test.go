@@ -33,6 +33,7 @@ jobs:
           tags: TAG
           push: true
           smoke-test: uname -m
+          buildkit-image: BUILDER
           buildkitd-config: CONFIG
       - env:
           OUTPUTS: ${{ toJSON(steps.image.outputs) }}
@@ -43,7 +44,7 @@ func TestActionInARealWorkflow(t *testing.T) {
 	t.Parallel()
 	ref := tag(t)
 	outputsFile := filepath.Join(t.TempDir(), "outputs.json")
-	text := strings.NewReplacer("TAG", ref, "CONFIG", w.lab["LAB_BUILDKITD_CONFIG"], "OUTPUTS_FILE", outputsFile).Replace(workflow)
+	text := strings.NewReplacer("TAG", ref, "CONFIG", w.lab["LAB_BUILDKITD_CONFIG"], "BUILDER", w.lab["LAB_BUILDKIT_IMAGE"], "OUTPUTS_FILE", outputsFile).Replace(workflow)
 	log, err := runWorkflow(t, text)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -85,7 +86,7 @@ func TestPostStepRemovesWhatAKilledRunLeft(t *testing.T) {
 	t.Parallel()
 	// The mark is in the environment of the program and in the arguments of its smoke test, so both can be found.
 	mark := "kill-me-" + rand.Text()
-	text := strings.NewReplacer("TAG", tag(t), "CONFIG", w.lab["LAB_BUILDKITD_CONFIG"], "OUTPUTS_FILE", os.DevNull,
+	text := strings.NewReplacer("TAG", tag(t), "CONFIG", w.lab["LAB_BUILDKITD_CONFIG"], "BUILDER", w.lab["LAB_BUILDKIT_IMAGE"], "OUTPUTS_FILE", os.DevNull,
 		"smoke-test: uname -m", "smoke-test: 'sleep 600; : "+mark+"'").Replace(workflow)
 	killed := make(chan string, 1)
 	go func() { killed <- killWhenTesting(t, mark) }()

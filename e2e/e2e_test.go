@@ -142,7 +142,8 @@ func (i invocation) command(ctx context.Context, t *testing.T) (cmd *exec.Cmd, r
 		tmp = shortTemp(t)
 		t.Cleanup(func() { wantEmpty(t, tmp) })
 	}
-	cmd.Env = append(append(os.Environ(), "TMPDIR="+tmp, "PATH="+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH")), i.env...)
+	cmd.Env = append(append(os.Environ(), "TMPDIR="+tmp, "PATH="+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"),
+		"MULTIARCH_BUILDKIT_IMAGE="+w.lab["MULTIARCH_BUILDKIT_IMAGE"]), i.env...)
 	return cmd, reportFile
 }
 

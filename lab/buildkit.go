@@ -11,6 +11,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/org/multiarch-action/internal/plan"
 )
 
 // buildkitImage is the name under which every tool looks for BuildKit.
@@ -43,7 +45,7 @@ func (l *lab) bringBuildkit(ctx context.Context) error {
 		})
 	case from.host != "":
 		return l.log.step(ctx, "buildkit image", func(ctx context.Context) (string, error) {
-			return buildkitImage + " pulled", pullImage(ctx, api, from)
+			return plan.BuildkitImage + " pulled as " + buildkitImage, pullImage(ctx, api, from)
 		})
 	}
 	return l.makeBuildkit(ctx, api, recipe)
@@ -78,16 +80,13 @@ func findImage(ctx context.Context, api *client.Client, ref string) (recipe stri
 }
 
 func pullImage(ctx context.Context, api *client.Client, from hub) error {
-	name := from.engineName(buildkitImage)
+	name := from.engineName(plan.BuildkitImage)
 	pull, err := api.ImagePull(ctx, name, client.ImagePullOptions{})
 	if err != nil {
 		return fmt.Errorf("pulling %s: %w", name, err)
 	}
 	if err := pull.Wait(ctx); err != nil {
 		return fmt.Errorf("pulling %s: %w", name, err)
-	}
-	if name == buildkitImage {
-		return nil
 	}
 	if _, err := api.ImageTag(ctx, client.ImageTagOptions{Source: name, Target: buildkitImage}); err != nil {
 		return fmt.Errorf("naming %s: %w", buildkitImage, err)

@@ -29,6 +29,7 @@ func (l *lab) env(ctx context.Context) error {
 		"LAB_TLS_USER=" + registryUser,
 		"LAB_TLS_PASSWORD=" + string(password),
 		"LAB_BUILDKIT_IMAGE=" + buildkitImage,
+		"MULTIARCH_BUILDKIT_IMAGE=" + buildkitImage, // the program's own is on Docker Hub only
 		"LAB_BUILDKITD_CONFIG=" + filepath.Join(l.root, "lab", "buildkitd.toml"),
 		"LAB_QEMU_DIR=" + l.debs(host).qemuDir(host),
 		"LAB_BINFMT_IMAGE=" + installer.String(),

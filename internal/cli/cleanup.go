@@ -39,7 +39,7 @@ as a label or in their name; nothing else is ever touched.`,
 
 // cleanup removes what one run left, or with an empty id what all runs left.
 func (a *app) cleanup(ctx context.Context, id string) error {
-	engine, err := setup.Connect(ctx, a.Getenv)
+	engine, err := setup.Connect(ctx, a.Getenv, func(text string) { a.say("cleanup", "%s", text) })
 	var problems []error
 	var removed []string
 	if err == nil {
@@ -47,7 +47,7 @@ func (a *app) cleanup(ctx context.Context, id string) error {
 		removed, err = engine.RemoveRun(ctx, id)
 	}
 	problems = append(problems, err)
-	folders, err := setup.RemoveSockets(id)
+	folders, err := setup.RemoveHomes(id)
 	problems = append(problems, err)
 	for _, folder := range folders {
 		removed = append(removed, "folder "+folder)

@@ -119,6 +119,9 @@ func (r *run) hint(p plan.Platform, f *build.Failure) string {
 		}
 		return "the step started a program of another architecture than the platform's"
 	}
+	if f.ExitCode == setup.ExitKilled {
+		return "the step was killed, mostly by the kernel because memory ran out (dmesg tells): " + setup.MoreMemory(r.plan.Builder.Options.Memory)
+	}
 	if strings.Contains(text, "no match for platform in manifest") {
 		return fmt.Sprintf("a base image of the Dockerfile is not published for %s; leave the platform out or use another base", p)
 	}

@@ -26,6 +26,7 @@ type run struct {
 	registry publish.Registry
 	report   *report.Report
 
+	home      *setup.Home
 	engine    *setup.Engine
 	builder   *setup.Builder
 	emulation []setup.Emulation
@@ -79,6 +80,7 @@ func (r *run) stages(ctx context.Context) error {
 	for _, note := range r.plan.Notes {
 		r.say("plan", "%s", note)
 	}
+	r.claimHome()
 	if err := r.stage("setup", func() error { return r.setup(ctx) }); err != nil {
 		return err
 	}
@@ -117,8 +119,12 @@ func (r *run) build(ctx context.Context) (build.Exported, error) {
 	})
 	r.timePlatforms(began, results)
 	err = errors.Join(err, closeDisplay())
+	ended := r.ended(ctx, results, err)
 	for i, result := range results {
 		r.fill(&r.report.Platforms[i], result)
+	}
+	if ended != nil {
+		return exported, ended
 	}
 	if err != nil && ctx.Err() == nil {
 		return exported, fmt.Errorf("%w; the builder's last words:\n%s", err, r.builder.Logs(ctx))
@@ -165,7 +171,11 @@ func (r *run) close(ctx context.Context) error {
 		problems = append(problems, r.engine.Close())
 	}
 	problems = append(problems, r.closeHandlers())
-	return errors.Join(problems...)
+	// Last, because as long as there is the folder, a later run knows that this one may have left something.
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	return r.home.Close()
 }
 
 func (r *run) closeHandlers() error {

@@ -85,12 +85,13 @@ func emulator(e setup.Emulation) string {
 
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
 	started := time.Now()
-	engine, err := setup.Connect(ctx, r.Getenv)
+	engine, err := setup.Connect(ctx, r.Getenv, func(text string) { r.say("setup", "%s", text) })
 	r.timeline.Took("setup/engine", started, time.Now())
 	if err != nil {
 		return err
 	}
 	r.engine = engine
+	defer r.sweep(ctx)()
 	if name := r.plan.Builder.Use; name != "" {
 		r.builder, err = setup.UseBuilder(ctx, engine, name)
 	} else {
@@ -100,18 +101,29 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 		return err
 	}
 	r.report.Builder = r.builder.Version
+	if warning := r.builder.VersionWarning(); warning != "" {
+		r.report.Notes = append(r.report.Notes, warning)
+		r.say("setup", "%s", warning)
+	}
 	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.builder.Name, r.builder.Version, time.Since(started).Milliseconds())
 	return nil
 }
 
 func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(context.Context) error) (*setup.Builder, error) {
+	registries, err := engine.Registries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range r.plan.Builder.Config.Adopt(registries) {
+		r.say("setup", "%s", note)
+	}
 	config, err := r.plan.Builder.Config.TOML()
 	if err != nil {
 		return nil, fmt.Errorf("builder configuration: encoding: %w", err)
 	}
 	return setup.StartBuilder(ctx, engine, setup.BuilderConfig{
-		Run: r.id, Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
-		HostNetwork: r.plan.Builder.HostNetwork, Keep: r.plan.Builder.Keep, Before: before,
+		Run: r.id, Folder: r.home.Folder(), Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
+		HostNetwork: r.plan.Builder.HostNetwork, Options: r.plan.Builder.Options, Flags: r.plan.Builder.Flags, Keep: r.plan.Builder.Keep, Before: before,
 		Say:   func(text string) { r.say("setup", "%s", text) },
 		Timed: func(part string, do func() error) error { return r.stage("setup/"+part, do) },
 	})

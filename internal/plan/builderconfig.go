@@ -10,6 +10,10 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
+// BuildkitImage is the builder's image unless the user names another: BuildKit v0.33.1, by digest, so that nobody can put another in its
+// place. It must match the version of the client in go.mod.
+const BuildkitImage = "moby/buildkit:v0.33.1@sha256:cec9f139f45e93c5c69c60f8b07cfad9f43f4ef6b6a6cd917527fea5ff2e3dea"
+
 // BuilderConfig is a buildkitd.toml (https://github.com/moby/buildkit/blob/v0.33.1/docs/buildkitd.toml.md) as a tree.
 type BuilderConfig map[string]any
 

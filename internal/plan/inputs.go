@@ -23,6 +23,11 @@ type Inputs struct {
 	BuildkitImage         string
 	BuildkitdConfig       string
 	BuildkitdConfigInline string
+	BuildkitdFlags        string
+	DriverOpts            []string
+	RegistryMirrors       []string
+	InsecureRegistries    []string
+	RegistryCAs           []string
 	KeepBuilder           string
 	KeepHandlers          string
 
@@ -129,7 +134,7 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			text: func(in *Inputs) *string { return &in.Builder },
 		},
 		{
-			Name: "buildkit-image", Flag: "buildkit-image", Kind: KindText, Default: "moby/buildkit:buildx-stable-1", Help: "image of the builder",
+			Name: "buildkit-image", Flag: "buildkit-image", Kind: KindText, Default: BuildkitImage, Help: "image of the builder",
 			text: func(in *Inputs) *string { return &in.BuildkitImage },
 		},
 		{
@@ -139,6 +144,26 @@ func BuildInputs() []Input { //nolint:funlen // a table
 		{
 			Name: "buildkitd-config-inline", Flag: "buildkitd-config-inline", Kind: KindText, Help: "the same, as text",
 			text: func(in *Inputs) *string { return &in.BuildkitdConfigInline },
+		},
+		{
+			Name: "buildkitd-flags", Flag: "buildkitd-flags", Kind: KindText, Help: "flags for buildkitd, for example --debug",
+			text: func(in *Inputs) *string { return &in.BuildkitdFlags },
+		},
+		{
+			Name: "driver-opts", Flag: "driver-opt", Kind: KindLines, Help: "option NAME=VALUE of the builder's container, for example memory=2g or network=host",
+			list: func(in *Inputs) *[]string { return &in.DriverOpts },
+		},
+		{
+			Name: "registry-mirrors", Flag: "registry-mirror", Kind: KindLines, Help: "mirror of a registry, for example docker.io=mirror.example.org",
+			list: func(in *Inputs) *[]string { return &in.RegistryMirrors },
+		},
+		{
+			Name: "insecure-registries", Flag: "insecure-registry", Kind: KindList, Help: "registries that speak plain HTTP, for example registry.example.org:5000",
+			list: func(in *Inputs) *[]string { return &in.InsecureRegistries },
+		},
+		{
+			Name: "registry-cas", Flag: "registry-ca", Kind: KindLines, Help: "certificate to trust a registry by, for example registry.example.org=ca.pem",
+			list: func(in *Inputs) *[]string { return &in.RegistryCAs },
 		},
 		{
 			Name: "keep-builder", Flag: "keep-builder", Kind: KindBool, Default: "false", Help: "leave the builder container running at the end",

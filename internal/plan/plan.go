@@ -83,9 +83,11 @@ type Builder struct {
 	// Files are copies of the certificates that the configuration names, by their path below /etc/buildkit in the container.
 	Files map[string][]byte `json:"-"`
 	// Authorities are certificates, in PEM, that registries of the configuration are to be trusted by.
-	Authorities [][]byte `json:"-"`
-	HostNetwork bool     `json:"hostNetwork"` // because a registry is on a loopback address
-	Keep        bool     `json:"keep"`
+	Authorities [][]byte      `json:"-"`
+	Options     DriverOptions `json:"options,omitzero"`
+	Flags       []string      `json:"flags,omitempty"` // of buildkitd
+	HostNetwork bool          `json:"hostNetwork"`     // asked for, or because a registry is on a loopback address
+	Keep        bool          `json:"keep"`
 }
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
@@ -106,5 +108,6 @@ type World struct {
 	Dir      string // the working directory, absolute
 	Stat     func(path string) (fs.FileInfo, error)
 	ReadFile func(path string) ([]byte, error)
+	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
 }

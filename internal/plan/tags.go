@@ -106,24 +106,30 @@ func Loopback(registry string) bool {
 func (r *reader) builder(p *Plan) Builder {
 	b := Builder{
 		Use:   r.in.Builder,
-		Image: defaultTo(r.in.BuildkitImage, "moby/buildkit:buildx-stable-1"),
+		Image: defaultTo(r.in.BuildkitImage, BuildkitImage),
 		Keep:  r.boolean("--keep-builder", r.in.KeepBuilder),
 	}
 	if _, err := name.ParseReference(b.Image, name.WeakValidation); err != nil {
 		r.problem("--buildkit-image", b.Image, "it is not an image reference", "for example moby/buildkit:v0.33.1")
 	}
-	if b.Use != "" && (r.in.BuildkitdConfig != "" || r.in.BuildkitdConfigInline != "") {
+	if b.Use != "" && r.describesBuilder() {
 		r.problem("--builder", b.Use, "a builder's configuration is given too, and that of a running one cannot be changed", "leave out one of the two")
 	}
+	r.driverOptions(p, &b)
+	r.proxies(p, &b)
 	config, ok := r.builderConfig()
 	if !ok {
 		return b
 	}
 	b.Config = config
+	r.registryInputs(config)
+	r.dockerAuthorities(config)
+	p.Tags = config.plainHTTP(p.Tags)
 	b.Files, b.Authorities = r.takeFiles(config)
 	if b.Use != "" {
 		return b // what follows is settled when a builder is started
 	}
+	b.HostNetwork = b.Options.Network == "host"
 	var local []string
 	for _, repo := range p.Repositories() {
 		if registry := repo.RegistryStr(); Loopback(registry) && p.Push {

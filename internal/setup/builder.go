@@ -6,21 +6,22 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
 	buildkit "github.com/moby/buildkit/client"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
+
+	"github.com/org/multiarch-action/internal/plan"
 )
 
 // Labels of everything that a run creates in an engine. They say who made it, so that cleaning up never needs to guess.
 const (
 	LabelRun     = "multiarch-action.run"     // id of the run
 	LabelVersion = "multiarch-action.version" // version of the program
+	LabelOwner   = "multiarch-action.owner"   // the process, as no other is ever named
+	LabelKept    = "multiarch-action.kept"    // "true": it stays when its run has ended
 )
 
 const (
@@ -33,12 +34,15 @@ const (
 // BuilderConfig says how to start a builder.
 type BuilderConfig struct {
 	Run         string // id of this run
+	Folder      string // private to this run, for the builder's socket; empty: connect through the engine
 	Version     string // of this program, for the label
 	Image       string
 	TOML        []byte            // buildkitd.toml
 	Files       map[string][]byte // files that the TOML names, by their path inside the container below /etc/buildkit
 	HostNetwork bool
-	Keep        bool // leave it running on Close
+	Options     plan.DriverOptions
+	Flags       []string // further flags of buildkitd
+	Keep        bool     // leave it running on Close
 	// Before is waited for between creating the container and starting it: BuildKit looks for emulators when it starts.
 	Before func(context.Context) error
 	// Timed is given the parts of starting to do: "image", "container", in it "wait" for Before, and "boot". Nil: they are just done.
@@ -64,8 +68,11 @@ type Builder struct {
 // BuildKit answers. The container has no restart policy: what outlives its run must not come back with the engine.
 // When it returns an error, it has already removed what it made.
 func StartBuilder(ctx context.Context, engine *Engine, config BuilderConfig) (*Builder, error) {
-	b := &Builder{Name: "multiarch-action-" + config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Run)}
-	err := config.timed("image", func() error { return engine.ensureImage(ctx, config.Image, config.Say) })
+	b := &Builder{Name: "multiarch-action-" + config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Folder)}
+	err := config.timed("image", func() (err error) {
+		b.config.Image, err = engine.ensureImage(ctx, config.Image, config.Say)
+		return err
+	})
 	if err == nil {
 		err = config.timed("container", func() error { return b.start(ctx) })
 	}
@@ -103,14 +110,14 @@ func UseBuilder(ctx context.Context, engine *Engine, name string) (*Builder, err
 // start creates the container and starts it. Creating is not cancelled half-way: an engine that has accepted the request
 // goes on with it, and the container would be found by nobody.
 func (b *Builder) start(ctx context.Context) error {
-	host, err := b.hostConfig(ctx)
+	info, err := b.engine.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
-		return err
+		return fmt.Errorf("asking the engine for its settings: %w", err)
 	}
 	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootTimeout)
 	defer cancel()
 	_, err = b.engine.api.ContainerCreate(creating, client.ContainerCreateOptions{
-		Name: b.Name, Config: b.containerConfig(), HostConfig: host,
+		Name: b.Name, Config: b.containerConfig(), HostConfig: b.hostConfig(info.Info),
 	})
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
@@ -134,53 +141,11 @@ func (b *Builder) start(ctx context.Context) error {
 
 // restart starts without the shared folder, which an engine that does not see our files refuses.
 func (b *Builder) restart(ctx context.Context) error {
-	if err := b.socket.remove(); err != nil {
-		return err
-	}
 	b.socket = nil
 	if err := b.engine.remove(ctx, b.Name); err != nil {
 		return err
 	}
 	return b.start(ctx)
-}
-
-func (b *Builder) containerConfig() *container.Config {
-	flags := []string{"--config", "/etc/buildkit/buildkitd.toml"}
-	if b.socket != nil {
-		flags = append(flags, b.socket.flags()...)
-	}
-	return &container.Config{Image: b.config.Image, Cmd: flags, Labels: b.config.labels()}
-}
-
-func (c BuilderConfig) labels() map[string]string {
-	return map[string]string{LabelRun: c.Run, LabelVersion: c.Version}
-}
-
-func (b *Builder) hostConfig(ctx context.Context) (*container.HostConfig, error) {
-	init := true // reaps the processes that build steps leave
-	host := &container.HostConfig{
-		Privileged: true,
-		Init:       &init,
-		Mounts: []mount.Mount{{
-			// Without a volume BuildKit cannot use overlayfs and copies every layer. It has no name: it goes with the container.
-			Type: mount.TypeVolume, Target: "/var/lib/buildkit",
-			VolumeOptions: &mount.VolumeOptions{Labels: b.config.labels()},
-		}},
-	}
-	if b.socket != nil {
-		host.Mounts = append(host.Mounts, b.socket.mount())
-	}
-	if b.config.HostNetwork {
-		host.NetworkMode = "host"
-	}
-	info, err := b.engine.api.Info(ctx, client.InfoOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("asking the engine for its settings: %w", err)
-	}
-	if slices.Contains(info.Info.SecurityOptions, "name=userns") {
-		host.UsernsMode = "host" // a privileged container needs the first user namespace
-	}
-	return host, nil
 }
 
 // await connects at once and asks until BuildKit answers: its listener exists before its controller does, so an early
@@ -195,8 +160,10 @@ func (b *Builder) await(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if logs, dead := b.exited(ctx, try); dead {
-			return fmt.Errorf("the container ended before BuildKit answered; its last words:\n%s", logs)
+		if try%10 == 0 { // not more often: the engine is busy starting the container
+			if ended := b.ended(ctx, "before BuildKit answered"); ended != nil {
+				return ended
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -234,19 +201,6 @@ func (b *Builder) dial(ctx context.Context) (net.Conn, error) {
 	return b.engine.dialStdio(ctx, b.Name)
 }
 
-// exited reports whether the container has ended, and the last lines that it printed. The engine is asked at every tenth try only:
-// it is busy starting the container.
-func (b *Builder) exited(ctx context.Context, try int) (logs string, dead bool) {
-	if try%10 != 0 {
-		return "", false
-	}
-	result, err := b.engine.api.ContainerInspect(ctx, b.Name, client.ContainerInspectOptions{})
-	if err != nil || result.Container.State == nil || result.Container.State.Running {
-		return "", false
-	}
-	return b.Logs(ctx), true
-}
-
 // Logs returns the last lines that the builder printed, or why there are none.
 func (b *Builder) Logs(ctx context.Context) string {
 	stream, err := b.engine.api.ContainerLogs(ctx, b.Name, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"})
@@ -278,50 +232,6 @@ func (b *Builder) Close(ctx context.Context) error {
 			return
 		}
 		b.closeErr = b.engine.remove(ctx, b.Name)
-		if b.socket != nil {
-			b.closeErr = errors.Join(b.closeErr, b.socket.remove())
-		}
 	})
 	return b.closeErr
-}
-
-// remove takes away a container and its unnamed volumes. One that is not there is no error.
-func (e *Engine) remove(ctx context.Context, name string) error {
-	_, err := e.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("container %s: removing: %w", name, err)
-	}
-	return nil
-}
-
-// RemoveRun takes away every container and volume that the run has left in the engine, and returns their names. An empty run
-// means all runs of this program.
-func (e *Engine) RemoveRun(ctx context.Context, run string) ([]string, error) {
-	label := LabelRun
-	if run != "" {
-		label += "=" + run
-	}
-	filter := make(client.Filters).Add("label", label)
-	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
-	if err != nil {
-		return nil, fmt.Errorf("containers of run %s: listing: %w", run, err)
-	}
-	var removed []string
-	var problems []error
-	for _, c := range containers.Items {
-		problems = append(problems, e.remove(ctx, c.ID))
-		removed = append(removed, "container "+c.ID[:12])
-	}
-	volumes, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
-	if err != nil {
-		return removed, errors.Join(append(problems, fmt.Errorf("volumes of run %s: listing: %w", run, err))...)
-	}
-	for _, v := range volumes.Items {
-		if _, err := e.api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true}); err != nil && !errdefs.IsNotFound(err) {
-			problems = append(problems, fmt.Errorf("volume %s: removing: %w", v.Name, err))
-			continue
-		}
-		removed = append(removed, "volume "+v.Name[:min(12, len(v.Name))])
-	}
-	return removed, errors.Join(problems...)
 }

@@ -4,34 +4,53 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 )
 
-// ensureImage pulls an image unless the engine has it. A builder image that is there is not asked for again: that request is a
-// known cause of failed builds when the registry limits or is away.
-func (e *Engine) ensureImage(ctx context.Context, image string, say func(string)) error {
-	_, err := e.api.ImageInspect(ctx, image)
-	if err == nil {
-		return nil
-	}
-	if !errdefs.IsNotFound(err) {
-		return fmt.Errorf("looking for it: %w", err)
-	}
-	say("pulling " + image)
-	pull, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{})
+// ensureImage returns the name under which the engine has an image, pulling it if it has none. A builder image that is there is not
+// asked for again: that request is a known cause of failed builds when the registry limits or is away.
+func (e *Engine) ensureImage(ctx context.Context, image string, say func(string)) (string, error) {
+	sources, err := sourcesOf(image)
 	if err != nil {
-		return fmt.Errorf("pulling: %w", err)
+		return "", err
 	}
-	if err := pull.Wait(ctx); err != nil {
-		return fmt.Errorf("pulling: %w", err)
+	for _, s := range sources {
+		_, err := e.api.ImageInspect(ctx, s.image)
+		if err == nil {
+			return s.image, nil
+		}
+		if !errdefs.IsNotFound(err) {
+			return "", fmt.Errorf("image %s: looking for it: %w", s.image, err)
+		}
 	}
-	return nil
+	return pullFrom(ctx, sources, puller{pull: e.pull, say: say, wait: wait})
+}
+
+func (e *Engine) pull(ctx context.Context, s source) error {
+	pull, err := e.api.ImagePull(ctx, s.image, client.ImagePullOptions{RegistryAuth: s.login})
+	if err != nil {
+		return err
+	}
+	return errors.Join(pull.Wait(ctx), pull.Close())
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // LoadImage gives the engine an image archive in the format of docker save, and returns when it is stored.

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -28,43 +27,13 @@ const (
 // the same files; whether it does is found out by trying.
 type socket struct{ folder string }
 
-// shareSocket makes the folder. It returns nil where sharing cannot work.
-func (e *Engine) shareSocket(run string) *socket {
-	if !strings.HasPrefix(e.api.DaemonHost(), "unix://") {
+// shareSocket returns nil where sharing the folder cannot work.
+func (e *Engine) shareSocket(folder string) *socket {
+	s := &socket{folder: folder}
+	if folder == "" || !strings.HasPrefix(e.api.DaemonHost(), "unix://") || len(s.path()) > maxSocketPath {
 		return nil
 	}
-	folder := socketFolderOf(run)
-	if len(filepath.Join(folder, socketName)) > maxSocketPath || os.Mkdir(folder, 0o700) != nil {
-		return nil
-	}
-	return &socket{folder: folder}
-}
-
-func socketFolderOf(run string) string {
-	return filepath.Join(os.TempDir(), "multiarch-action-"+run)
-}
-
-// RemoveSockets takes away the folders for builders' sockets that a run has left, or, if run is empty, that all runs have left, and
-// returns their paths.
-func RemoveSockets(run string) ([]string, error) {
-	pattern := run
-	if run == "" {
-		pattern = "????????????" // as long as the id of a run
-	}
-	folders, err := filepath.Glob(socketFolderOf(pattern))
-	if err != nil {
-		return nil, fmt.Errorf("folders of builders' sockets: looking for them: %w", err)
-	}
-	var removed []string
-	var problems []error
-	for _, folder := range folders {
-		if err := (&socket{folder: folder}).remove(); err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		removed = append(removed, folder)
-	}
-	return removed, errors.Join(problems...)
+	return s
 }
 
 func (s *socket) mount() mount.Mount {
@@ -89,12 +58,4 @@ func (s *socket) appeared() bool {
 
 func (s *socket) dial(ctx context.Context) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, "unix", s.path())
-}
-
-// remove takes the folder away. The socket in it is root's, but the folder is ours.
-func (s *socket) remove() error {
-	if err := os.RemoveAll(s.folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("folder %s of the builder's socket: removing: %w", s.folder, err)
-	}
-	return nil
 }

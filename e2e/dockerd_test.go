@@ -1,0 +1,131 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// privateEngine is a Docker Engine of a test's own, beside the lab's: one that may be killed.
+type privateEngine struct {
+	host string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// newPrivateEngine starts it with nothing shared but the OCI runtime, which on some machines must strip what the machine withholds.
+func newPrivateEngine(t *testing.T) *privateEngine {
+	t.Helper()
+	dir := shortTemp(t)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	e := &privateEngine{host: "unix://" + in("s"), args: []string{
+		"--host", "unix://" + in("s"), "--data-root", in("data"), "--exec-root", in("exec"), "--pidfile", in("pid"), "--config-file", in("none.json"),
+		"--bridge=none", "--iptables=false", "--ip-forward=false",
+	}}
+	if err := os.WriteFile(in("none.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var info struct {
+		DefaultRuntime string
+		Runtimes       map[string]struct{ Path string }
+	}
+	if err := json.Unmarshal([]byte(must(t, "docker", "info", "--format", "{{json .}}")), &info); err != nil {
+		t.Fatal(err)
+	}
+	if runtime := info.DefaultRuntime; filepath.IsAbs(info.Runtimes[runtime].Path) {
+		e.args = append(e.args, "--add-runtime", runtime+"="+info.Runtimes[runtime].Path, "--default-runtime", runtime)
+	}
+	e.start(t)
+	t.Cleanup(func() { e.stop(t) })
+	return e
+}
+
+func (e *privateEngine) start(t *testing.T) {
+	t.Helper()
+	e.cmd = exec.Command("dockerd", e.args...)
+	e.cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var log strings.Builder
+	e.cmd.Stderr = &log
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the private engine:\n%s", log.String())
+		}
+	})
+	if err := e.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
+		if _, err := output("", "docker", "--host", e.host, "version"); err == nil {
+			return
+		}
+	}
+	t.Fatal("the private engine does not answer")
+}
+
+func (e *privateEngine) end(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if err := e.cmd.Process.Signal(signal); err != nil {
+		t.Error(err)
+	}
+	_ = e.cmd.Wait() // it was told to end
+}
+
+// stop ends the engine, which ends its containers and its containerd.
+func (e *privateEngine) stop(t *testing.T) {
+	t.Helper()
+	e.end(t, syscall.SIGTERM)
+}
+
+// load copies an image from the lab's engine.
+func (e *privateEngine) load(t *testing.T, image string) {
+	t.Helper()
+	save, load := exec.Command("docker", "save", image), exec.Command("docker", "--host", e.host, "load", "--quiet")
+	pipe, err := save.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	load.Stdin = pipe
+	if err := save.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := load.CombinedOutput(); err != nil {
+		t.Fatalf("loading %s: %v\n%s", image, err, text)
+	}
+	if err := save.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKilledEngineIsSurvivedByTheNextRun(t *testing.T) {
+	t.Parallel()
+	engine := newPrivateEngine(t)
+	engine.load(t, w.lab["LAB_BUILDKIT_IMAGE"])
+	tmp := shortTemp(t)
+	build := func(dockerfile string) invocation {
+		i := builds(folder(t, map[string]string{"Dockerfile": dockerfile}), []string{"linux/amd64"})
+		i.tmp, i.env = tmp, []string{"DOCKER_HOST=" + engine.host}
+		return i
+	}
+	s := build("FROM busybox\nRUN echo now && sleep 3\n").start(t, "| now")
+	engine.end(t, syscall.SIGKILL)
+	r := s.wait(t)
+	r.wantCode(t, 1)
+	r.wantStderr(t, "container multiarch-action-"+s.run+": removing: ")
+
+	engine.start(t)
+	r = build(runsAtOnce).run(t)
+	r.wantCode(t, 0)
+	r.wantStderr(t, "swept what runs that were killed have left: run "+s.run+": container multiarch-action-"+s.run)
+	if left := must(t, "docker", "--host", engine.host, "ps", "-aq") + must(t, "docker", "--host", engine.host, "volume", "ls", "-q"); left != "" {
+		t.Errorf("left in the engine: %s", left)
+	}
+	wantEmpty(t, tmp)
+}

@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/org/multiarch-action/internal/build"
+)
+
+// errBuilderEnded is why a platform was not built that no step of the Dockerfile has failed.
+var errBuilderEnded = errors.New("the builder ended before it was built")
+
+// ended returns why the builder has ended, if that is what is behind a build's failures, and says so in the results: all that BuildKit's
+// client knows is that a connection broke.
+func (r *run) ended(ctx context.Context, results []build.Result, err error) error {
+	failed := err != nil
+	for _, result := range results {
+		failed = failed || result.Failure != nil
+	}
+	if !failed || ctx.Err() != nil {
+		return nil
+	}
+	ended := r.builder.Ended(ctx)
+	if ended == nil {
+		return nil
+	}
+	for _, result := range results {
+		if f := result.Failure; f != nil && f.ExitCode == 0 {
+			f.Err = errBuilderEnded
+		}
+	}
+	return ended
+}
