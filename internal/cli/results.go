@@ -51,6 +51,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 	}
 	row.Seconds, row.Findings = result.Duration.Seconds(), result.Findings
 	row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
+	row.Way = r.way(result.Platform)
 	row.Status = report.StatusBuilt
 	if !result.Good() {
 		row.Status = report.StatusRejected
@@ -95,6 +96,12 @@ func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
 		return "native", "", true
 	}
 	return "emulated", emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
+}
+
+// way is how a platform's programs came to run.
+func (r *run) way(p plan.Platform) string {
+	e, _ := r.emulationOf(p)
+	return string(e.Way)
 }
 
 // hint says what to do about the failures that have a well-known cause.

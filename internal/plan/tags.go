@@ -106,7 +106,7 @@ func Loopback(registry string) bool {
 func (r *reader) builder(p *Plan) Builder {
 	b := Builder{
 		Use:   r.in.Builder,
-		Image: defaultTo(r.in.BuildkitImage, "moby/buildkit:buildx-stable-1"),
+		Image: defaultTo(r.in.BuildkitImage, DefaultBuildkitImage),
 		Keep:  r.boolean("--keep-builder", r.in.KeepBuilder),
 	}
 	if _, err := name.ParseReference(b.Image, name.WeakValidation); err != nil {

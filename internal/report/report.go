@@ -66,8 +66,9 @@ type Platform struct {
 	Layers    int            `json:"layers,omitempty"`
 	Execution string         `json:"execution"` // native, emulated, or none: nothing here runs its programs
 	Emulator  string         `json:"emulator,omitempty"`
-	RunsHere  bool           `json:"runsHere"` // its programs still run on this machine when the run has ended
-	Seconds   float64        `json:"seconds"`  // until it was built and checked
+	Way       string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
+	RunsHere  bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
+	Seconds   float64        `json:"seconds"`       // until it was built and checked
 	Findings  []plan.Finding `json:"findings,omitempty"`
 	SmokeTest *SmokeTest     `json:"smokeTest,omitempty"`
 	Failure   *Failure       `json:"failure,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -199,4 +200,20 @@ func parseHandlerName(name string) (run, architecture string, ok bool) {
 	run, architecture = rest[:dash], rest[dash+1:]
 	_, ok = architectureOf(architecture)
 	return run, architecture, ok
+}
+
+// Handlers are the names of all enabled handlers for programs of the table's architectures, whoever registered them; none where
+// binfmt_misc cannot be seen.
+func Handlers() []string {
+	names := []string{}
+	entries, err := listEntries(binfmtRoot)
+	if err != nil {
+		return names
+	}
+	for _, e := range entries {
+		if e.enabled && slices.ContainsFunc(architectures, func(a architecture) bool { return e.matches(a.program(0)) }) {
+			names = append(names, e.name)
+		}
+	}
+	return names
 }

@@ -2,7 +2,10 @@
 
 package setup
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // emulateAll says that nothing can be done: binfmt_misc is a part of Linux. Where containers run in a virtual machine,
 // as Docker Desktop has it, the handlers are that machine's.
@@ -15,4 +18,9 @@ func emulateAll(_ context.Context, _ EmulationConfig, wanted []Emulation) ([]Emu
 		})
 	}
 	return results, nil
+}
+
+// ServeHelper is for containers, which run Linux.
+func ServeHelper(context.Context, string) error {
+	return errors.New("emulators can only be registered on Linux")
 }

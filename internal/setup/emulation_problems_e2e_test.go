@@ -180,7 +180,7 @@ func TestAHandlerAfterWhichNothingRunsIsRemoved(t *testing.T) {
 	}
 	m := &emulator{config: config, prober: p}
 	real := realEmulator(t, "mips64")
-	_, got, err := m.register(t.Context(), Emulation{}, guest, real)
+	_, got, err := m.register(t.Context(), Emulation{}, guest, supply{path: real})
 	want := real + " was registered and removed again: programs of the machine itself no longer ran: "
 	if err != nil || got == nil || !strings.HasPrefix(got.problem, want) {
 		t.Errorf("got %+v, %v, want %s...", got, err, want)
