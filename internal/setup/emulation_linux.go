@@ -249,14 +249,14 @@ func (m *emulator) prove(ctx context.Context, guest architecture, want binfmtEnt
 	}
 	if !native.ran {
 		cause := faultyProbe{guest: m.prober.host, outcome: native, handlers: []binfmtEntry{want}, root: m.config.Root}.explain()
-		return &obstacle{"programs of the machine itself no longer ran: " + cause.problem, ""}, nil
+		return &obstacle{"programs of the machine itself no longer ran: " + cause.problem, "use another emulator: this one is taken for what the machine itself runs"}, nil
 	}
 	got, err := readEntry(m.config.Root, want.name)
 	if err != nil {
 		return &obstacle{err.Error(), "see that nothing else changes handlers meanwhile, as a restart of systemd-binfmt does"}, nil //nolint:nilerr // told
 	}
 	if difference := got.difference(want); difference != "" {
-		return &obstacle{"the kernel holds something else than was registered: " + difference, ""}, nil
+		return &obstacle{"the kernel holds something else than was registered: " + difference, "see that nothing else changes handlers meanwhile"}, nil
 	}
 	return m.proveGuest(ctx, guest, want)
 }

@@ -251,7 +251,7 @@ func withoutPrivileges(t *testing.T, inside string) {
 	}
 	got = emulateOne(t, config, "linux/loong64")
 	want := "nothing on this machine runs loong64 programs (exec format error); only root may register an emulator (permission denied)"
-	if got.Way != WayMissing || got.Problem != want || got.Hint != privilegeHint {
+	if got.Way != WayMissing || got.Problem != want || got.Hint != here().privilege() {
 		t.Errorf("got %+v, want problem %s", got, want)
 	}
 	config.Root = t.TempDir()

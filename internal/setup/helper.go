@@ -107,7 +107,7 @@ func (h *Helper) open(ctx context.Context) (*helperSession, *obstacle) {
 	version, err := engine.api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
 		session.close()
-		return nil, &obstacle{"a container cannot register them either: asking the engine for its architecture: " + err.Error(), ""}
+		return nil, &obstacle{"a container cannot register them either: asking the engine for its architecture: " + err.Error(), "see that the engine answers: docker version"}
 	}
 	if version.Os != runtime.GOOS || version.Arch != runtime.GOARCH {
 		session.close()

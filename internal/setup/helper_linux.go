@@ -30,7 +30,7 @@ func (m *emulator) help(ctx context.Context, session *helperSession, tasks []*ta
 		return errors.Join(context.Cause(ctx), err)
 	}
 	if err != nil {
-		o := m.reach().and(&obstacle{"a container could not register them either: " + err.Error(), ""})
+		o := m.reach().and(&obstacle{"a container could not register them either: " + err.Error(), "see that the engine starts privileged containers"})
 		for _, t := range tasks {
 			t.add(o, false)
 		}
@@ -43,7 +43,7 @@ func (m *emulator) help(ctx context.Context, session *helperSession, tasks []*ta
 func (m *emulator) believe(ctx context.Context, t *task, answer helperAnswer) error {
 	i := slices.IndexFunc(answer.Emulations, func(e Emulation) bool { return e.Architecture == t.guest.name })
 	if i < 0 {
-		t.add(&obstacle{"the container that was to register an emulator said nothing of it", ""}, false)
+		t.add(&obstacle{"the container that was to register an emulator said nothing of it", "name the emulators on this machine and run this as root"}, false)
 		return nil
 	}
 	e := answer.Emulations[i]

@@ -47,7 +47,7 @@ func (f faultyProbe) explain() *obstacle {
 			"use another version of QEMU",
 		}
 	case o.cause != nil:
-		return &obstacle{fmt.Sprintf("%s could not be executed: %v", f.program(), o.cause), ""}
+		return &obstacle{fmt.Sprintf("%s could not be executed: %v", f.program(), o.cause), "give this process more memory and processes"}
 	case o.errno != 0:
 		return f.explainErrno()
 	case o.signal != 0:
@@ -81,7 +81,7 @@ func (f faultyProbe) explainErrno() *obstacle {
 	}
 	return &obstacle{
 		fmt.Sprintf("executing %s gave errno %d (%v)", f.program(), int(f.outcome.errno), f.outcome.errno),
-		"",
+		"look at the handlers in " + f.root + " and at what the kernel says: sudo dmesg",
 	}
 }
 
@@ -175,7 +175,7 @@ func (f faultyProbe) explainStatus() *obstacle {
 			"replace it by " + f.guest.emulators()[1],
 		}
 	case len(f.handlers) == 0:
-		return &obstacle{fmt.Sprintf("%s did not end as it should (%s)", f.program(), ending), ""}
+		return &obstacle{fmt.Sprintf("%s did not end as it should (%s)", f.program(), ending), "look at the handlers in " + f.root}
 	}
 	return &obstacle{
 		fmt.Sprintf("%s does not run %s programs (%s)", f.emulator(), f.guest.name, ending),

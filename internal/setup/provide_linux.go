@@ -93,7 +93,7 @@ func (m *emulator) fromMachine(_ context.Context, open []*task) supplies {
 		switch {
 		case t.guest.name == m.prober.host.name:
 			// Its emulator would be given to itself, and no program of the machine would start any more.
-			s = supply{none: &obstacle{"no emulator may be registered for the machine's own programs", ""}}
+			s = supply{none: &obstacle{"no emulator may be registered for the machine's own programs", "see why these do not run: look at the handlers in " + m.config.Root}}
 		case path == "":
 			s = supply{none: noEmulator(t.guest, m.config.SearchPath, skipped), absent: len(skipped) == 0}
 		}
