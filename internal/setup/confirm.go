@@ -42,13 +42,21 @@ func (b *Builder) Confirm(ctx context.Context, emulations []Emulation) ([]Emulat
 	return confirmed, nil
 }
 
-// brings reports whether the builder's image has an emulator of its own for an architecture, under the name by which BuildKit
-// looks for it (buildkit solver/llbsolver/ops/exec_binfmt.go).
+// builtin is the name under which BuildKit looks for an emulator of its own (buildkit solver/llbsolver/ops/exec_binfmt.go).
+func (a architecture) builtin() string {
+	switch a.name {
+	case "amd64", "386", "arm64", "arm", "ppc64le", "s390x", "riscv64":
+		return "buildkit-qemu-" + a.qemu
+	}
+	return "buildkit-qemu-" + a.name
+}
+
+// brings reports whether the builder's image has an emulator of its own for an architecture.
 func (b *Builder) brings(ctx context.Context, guest architecture) (bool, error) {
 	if b.engine == nil {
 		return false, nil
 	}
-	path := "/usr/bin/buildkit-qemu-" + guest.qemu
+	path := "/usr/bin/" + guest.builtin()
 	_, err := b.engine.api.ContainerStatPath(ctx, b.Name, client.ContainerStatPathOptions{Path: path})
 	if errdefs.IsNotFound(err) {
 		return false, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -148,6 +149,7 @@ func (c EmulationConfig) complete() (EmulationConfig, error) {
 		return EmulationConfig{}, fmt.Errorf("emulation: naming handlers after run %q: use 1 to 100 letters, digits, dots, dashes and underscores", c.Run)
 	}
 	c.Root = cmp.Or(c.Root, binfmtRoot)
+	c.SearchPath = absolute(c.SearchPath)
 	if len(c.SearchPath) == 0 {
 		c.SearchPath = []string{"/usr/local/bin", "/usr/bin"}
 	}
@@ -155,6 +157,18 @@ func (c EmulationConfig) complete() (EmulationConfig, error) {
 		c.TempDirs = []string{os.TempDir(), "/var/tmp", "/dev/shm"}
 	}
 	return c, nil
+}
+
+// absolute keeps the absolute folders, each once. A relative entry of PATH depends on the working directory: not for something
+// that root gives the kernel.
+func absolute(folders []string) []string {
+	var kept []string
+	for _, folder := range folders {
+		if folder = filepath.Clean(folder); filepath.IsAbs(folder) && !slices.Contains(kept, folder) {
+			kept = append(kept, folder)
+		}
+	}
+	return kept
 }
 
 // wantedArchitectures makes one result, still empty, for each operating system and architecture.

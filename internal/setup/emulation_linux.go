@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -142,12 +143,23 @@ func (m *emulator) look(ctx context.Context, guest architecture) (sighting, erro
 			seen.add(e, m.config.Run)
 		}
 		gone := slices.ContainsFunc(before, func(e binfmtEntry) bool { return !slices.ContainsFunc(after, e.sameName) })
+		seen.gone = missingEmulator(seen.handlers)
 		seen.judge(m.prober, gone)
 		if !gone {
 			break
 		}
 	}
 	return seen, nil
+}
+
+// missingEmulator is the emulator of an enabled handler without F that is not on this machine, "" if all are.
+func missingEmulator(handlers []binfmtEntry) string {
+	for _, e := range handlers {
+		if _, err := os.Stat(e.interpreter); e.enabled && !e.fixed() && errors.Is(err, os.ErrNotExist) {
+			return e.interpreter
+		}
+	}
+	return ""
 }
 
 // matching lists the handlers for programs of the architecture.

@@ -56,6 +56,7 @@ type helperRequest struct {
 	Run       string            // whose handlers; empty: those of all runs, to be removed
 	Platforms []plan.Platform   // to register emulators for; none: the run's handlers are removed
 	Origins   map[string]string // images that the emulators are from, by architecture
+	Mounted   bool              // the machine has the list mounted: the caller sees it
 }
 
 // helperAnswer is what became of it.
@@ -79,7 +80,7 @@ func (h *Helper) Unregister(ctx context.Context, run string) ([]string, error) {
 		return nil, errors.New("removing handlers: " + o.problem)
 	}
 	defer session.close()
-	answer, err := session.call(ctx, helperRequest{Run: run}, nil)
+	answer, err := session.call(ctx, helperRequest{Run: run, Mounted: mounted(binfmtRoot)}, nil)
 	return answer.Removed, err
 }
 

@@ -16,7 +16,7 @@ import (
 
 // help lets the helper register emulators for the tasks, and proves here again what it says.
 func (m *emulator) help(ctx context.Context, session *helperSession, tasks []*task, found supplies) error {
-	request := helperRequest{Run: m.config.Run, Origins: map[string]string{}}
+	request := helperRequest{Run: m.config.Run, Origins: map[string]string{}, Mounted: mounted(m.config.Root)}
 	files := map[string]string{}
 	for _, t := range tasks {
 		s := found.byName[t.guest.name]
@@ -87,8 +87,10 @@ func ServeHelper(ctx context.Context, file string) error {
 }
 
 func (r helperRequest) serve(ctx context.Context) (helperAnswer, error) {
-	if o := reachOnMachine(); o != nil {
-		return helperAnswer{}, errors.New(o.problem + "; " + o.hint)
+	if !r.Mounted {
+		if o := reachOnMachine(); o != nil {
+			return helperAnswer{}, errors.New(o.problem + "; " + o.hint)
+		}
 	}
 	if o := reachBinfmt(binfmtRoot); o != nil {
 		return helperAnswer{}, errors.New(o.problem + "; " + o.hint)

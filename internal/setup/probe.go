@@ -29,6 +29,7 @@ type faultyProbe struct {
 	guest    architecture
 	outcome  probeOutcome
 	handlers []binfmtEntry // all that match the program, disabled ones too
+	gone     string        // the emulator of a handler without F if this machine does not have it any more
 	root     string        // of binfmt_misc
 }
 
@@ -105,6 +106,12 @@ func (f faultyProbe) explainNoExec() *obstacle {
 }
 
 func (f faultyProbe) explainNoEntry() *obstacle {
+	if handler, found := f.culprit(func(e binfmtEntry) bool { return f.gone != "" && e.interpreter == f.gone }); found {
+		return &obstacle{
+			fmt.Sprintf("the emulator %s of the handler %s is gone (no such file or directory)", f.gone, handler.name),
+			"put it back, or remove the handler: echo -1 | sudo tee " + filepath.Join(f.root, handler.name),
+		}
+	}
 	if handler, found := f.culprit(func(e binfmtEntry) bool { return !e.fixed() }); found {
 		return &obstacle{
 			fmt.Sprintf("the handler %s has no flag F, so that containers look for its emulator %s among their own files and do not find it",

@@ -142,3 +142,20 @@ func TestExplain(t *testing.T) {
 		})
 	}
 }
+
+func TestExplainAnEmulatorThatIsGone(t *testing.T) {
+	t.Parallel()
+	guest, _ := architectureOf("arm64")
+	fixed := binfmtEntry{name: "good", enabled: true, interpreter: "/opt/qemu", flags: "F"}
+	open := binfmtEntry{name: "bad", enabled: true, interpreter: "/gone/qemu"}
+	got := faultyProbe{
+		guest: guest, root: "/bm", handlers: []binfmtEntry{fixed, open}, gone: open.interpreter, outcome: probeOutcome{errno: syscall.ENOENT},
+	}.explain()
+	want := &obstacle{
+		"the emulator /gone/qemu of the handler bad is gone (no such file or directory)",
+		"put it back, or remove the handler: echo -1 | sudo tee /bm/bad",
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(obstacle{})); diff != "" {
+		t.Error(diff)
+	}
+}
