@@ -65,9 +65,9 @@ func (a *app) setup(ctx context.Context, inputs plan.Inputs, flags setupFlags) e
 	if everything {
 		p.Platforms = setup.Programs()
 	}
-	err = r.emulateAndStart(ctx, flags.noBuilder)
-	if err == nil {
-		err = errors.Join(r.printSetup(flags.asJSON), notRunning(r.emulation, everything))
+	if err = r.emulateAndStart(ctx, flags.noBuilder); err == nil {
+		failed := notRunning(r.emulation, everything)
+		err = errors.Join(failed, r.printSetup(flags.asJSON, failed == nil))
 	}
 	p.Builder.Keep = err == nil
 	if err != nil && r.builder != nil {
@@ -125,7 +125,7 @@ func notRunning(emulations []setup.Emulation, everything bool) error {
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("set-up: programs of %d architectures cannot be relied on to run:\n  %s", len(failed), strings.Join(failed, "\n  "))
+		return fmt.Errorf("set-up: programs of %d of %d architectures cannot be relied on to run:\n  %s", len(failed), len(emulations), strings.Join(failed, "\n  "))
 	}
 	if everything && !foreign {
 		return errors.New("set-up: no emulator can be had for any architecture: " + emulations[len(emulations)-1].Problem)
@@ -148,14 +148,14 @@ type setupBuilder struct {
 	Run     string `json:"run"`     // id for multiarch-action cleanup --run
 }
 
-func (r *run) setupResult() setupResult {
+func (r *run) setupResult(stays bool) setupResult {
 	result := setupResult{Supported: []plan.Platform{}, Emulators: setup.Handlers(), Architectures: r.emulation}
 	for _, e := range r.emulation {
 		if e.Way != setup.WayMissing && e.Way != setup.WayBuiltin {
 			result.Supported = append(result.Supported, e.Platforms...)
 		}
 	}
-	if r.builder != nil {
+	if r.builder != nil && stays {
 		result.Builder = &setupBuilder{
 			Name: r.builder.Name, Address: "docker-container://" + r.builder.Name, Version: r.builder.Version, Run: r.id,
 		}
@@ -163,8 +163,9 @@ func (r *run) setupResult() setupResult {
 	return result
 }
 
-func (r *run) printSetup(asJSON bool) error {
-	result := r.setupResult()
+// printSetup prints the result, with the builder if that stays.
+func (r *run) printSetup(asJSON, stays bool) error {
+	result := r.setupResult(stays)
 	if asJSON {
 		encoder := json.NewEncoder(r.Stdout)
 		encoder.SetIndent("", "  ")

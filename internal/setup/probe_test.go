@@ -135,7 +135,7 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := faultyProbe{guest, test.outcome, test.handlers, "/bm"}.explain()
+			got := faultyProbe{guest: guest, outcome: test.outcome, handlers: test.handlers, root: "/bm"}.explain()
 			if diff := cmp.Diff(&test.want, got, cmp.AllowUnexported(obstacle{})); diff != "" {
 				t.Error(diff)
 			}
