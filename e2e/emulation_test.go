@@ -171,9 +171,9 @@ func TestAnArchitectureThatTheImageLacksFails(t *testing.T) {
 // registerFor puts somebody else's handler into the kernel.
 func registerFor(t *testing.T, name, magic, emulator, flags string) {
 	t.Helper()
-	mask := `\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff`
+	mask := `\xff\xff\xff\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff`
 	if strings.HasSuffix(magic, `\x01`) { // little
-		mask = `\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`
+		mask = `\xff\xff\xff\xff\xff\xff\xff\x00\x00\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`
 	}
 	line := fmt.Sprintf(":%s:M:0:%s:%s:%s:%s", name, magic, mask, emulator, flags)
 	if err := os.WriteFile(filepath.Join(binfmt, "register"), []byte(line), 0); err != nil {

@@ -128,7 +128,8 @@ func notRunning(emulations []setup.Emulation, everything bool) error {
 		return fmt.Errorf("set-up: programs of %d of %d architectures cannot be relied on to run:\n  %s", len(failed), len(emulations), strings.Join(failed, "\n  "))
 	}
 	if everything && !foreign {
-		return errors.New("set-up: no emulator can be had for any architecture: " + emulations[len(emulations)-1].Problem)
+		last := emulations[len(emulations)-1]
+		return errors.New("set-up: no emulator can be had for any architecture: " + last.Problem + cure(last))
 	}
 	return nil
 }
