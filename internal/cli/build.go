@@ -51,15 +51,20 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 			return a.build(cmd.Context(), p, asJSON)
 		},
 	}
-	for _, input := range plan.BuildInputs() {
-		if input.Flag != "" {
-			cmd.Flags().VarPF(&inputFlag{input: input, inputs: &inputs}, input.Flag, input.Short, input.Help).NoOptDefVal = noOptDefault(input)
-		}
-	}
+	inputFlags(cmd, plan.BuildInputs(), &inputs)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
 	cmd.Flags().SortFlags = false
 	return cmd
+}
+
+// inputFlags gives a command a flag for each row of the table that has one.
+func inputFlags(cmd *cobra.Command, table []plan.Input, inputs *plan.Inputs) {
+	for _, input := range table {
+		if input.Flag != "" {
+			cmd.Flags().VarPF(&inputFlag{input: input, inputs: inputs}, input.Flag, input.Short, input.Help).NoOptDefVal = noOptDefault(input)
+		}
+	}
 }
 
 // inputFlag is one row of the table of inputs as a flag.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,38 +9,69 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/setup"
 )
 
 func (a *app) cleanupCommand() *cobra.Command {
-	var id string
+	var id, name string
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "cleanup (--run ID | --all)",
+		Use:   "cleanup (--run ID | --name NAME | --all)",
 		Short: "Remove what a run was asked to keep, or could not remove itself",
 		Long: `Remove the builder container, its volume and the emulators' handlers of a run. They carry the run's id
-as a label or in their name; nothing else is ever touched.`,
+as a label or in their name; nothing else is ever touched. Handlers that were to stay, as those of
+multiarch-action setup, are those of the run "kept".`,
 		Example: `  multiarch-action cleanup --run 3f9a1c0b7d21
+  multiarch-action cleanup --name ci
+  multiarch-action cleanup --run kept
   multiarch-action cleanup --all`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if id == "" {
+			if id == "" && name == "" {
 				id = a.host.State("run")
 			}
-			if (id == "") == !all {
-				return &usageError{command: cmd.CommandPath(), err: errors.New("say which run: --run ID, or --all for every run of this program on this machine")}
+			if given := count(id != "", name != "", all); given != 1 {
+				return &usageError{command: cmd.CommandPath(), err: errors.New("say which run: --run ID, --name NAME of its builder, or --all for every run of this program on this machine")}
+			}
+			if name != "" {
+				return a.cleanupBuilder(cmd.Context(), name)
 			}
 			return a.cleanup(cmd.Context(), id)
 		},
 	}
 	cmd.Flags().StringVar(&id, "run", "", "id of the run (default on GitHub: the run of this step)")
+	cmd.Flags().StringVar(&name, "name", "", "name of a builder: of the run that made it")
 	cmd.Flags().BoolVar(&all, "all", false, "of every run, also of those that are still going on")
 	return cmd
 }
 
+func count(given ...bool) int {
+	n := 0
+	for _, g := range given {
+		if g {
+			n++
+		}
+	}
+	return n
+}
+
+// cleanupBuilder removes what the run left that made a builder.
+func (a *app) cleanupBuilder(ctx context.Context, name string) error {
+	engine, err := a.connect(ctx, "cleanup")
+	if err != nil {
+		return err
+	}
+	id, err := engine.RunOf(ctx, name)
+	if err = errors.Join(err, engine.Close()); err != nil {
+		return err
+	}
+	return a.cleanup(ctx, id)
+}
+
 // cleanup removes what one run left, or with an empty id what all runs left.
 func (a *app) cleanup(ctx context.Context, id string) error {
-	engine, err := setup.Connect(ctx, a.Getenv, func(text string) { a.say("cleanup", "%s", text) })
+	engine, err := a.connect(ctx, "cleanup")
 	var problems []error
 	var removed []string
 	if err == nil {
@@ -52,20 +84,10 @@ func (a *app) cleanup(ctx context.Context, id string) error {
 	for _, folder := range folders {
 		removed = append(removed, "folder "+folder)
 	}
-	leftovers, err := setup.Leftovers(setup.EmulationConfig{})
+	handlers, err := a.cleanupHandlers(ctx, id)
 	problems = append(problems, err)
-	var runs []string
-	for _, left := range leftovers {
-		if (id == "" || left.Run == id) && !slices.Contains(runs, left.Run) {
-			runs = append(runs, left.Run)
-		}
-	}
-	for _, run := range runs {
-		names, err := setup.Unregister(setup.EmulationConfig{Run: run})
-		problems = append(problems, err)
-		for _, name := range names {
-			removed = append(removed, "handler "+name)
-		}
+	for _, handler := range handlers {
+		removed = append(removed, "handler "+handler)
 	}
 	for _, what := range removed {
 		fmt.Fprintf(a.Stderr, "removed  %s\n", what)
@@ -74,4 +96,33 @@ func (a *app) cleanup(ctx context.Context, id string) error {
 		fmt.Fprintln(a.Stderr, "nothing to remove")
 	}
 	return errors.Join(problems...)
+}
+
+// cleanupHandlers removes the handlers of a run, or with an empty id those of all runs: through a container, where this process
+// may not.
+func (a *app) cleanupHandlers(ctx context.Context, id string) (removed []string, err error) {
+	leftovers, err := setup.Leftovers(setup.EmulationConfig{})
+	if err != nil {
+		return nil, err
+	}
+	var runs []string
+	for _, left := range leftovers {
+		if (id == "" || left.Run == id) && !slices.Contains(runs, left.Run) {
+			runs = append(runs, left.Run)
+		}
+	}
+	var problems []error
+	for _, run := range runs {
+		names, err := setup.Unregister(setup.EmulationConfig{Run: run})
+		problems = append(problems, err)
+		removed = append(removed, names...)
+	}
+	if err = errors.Join(problems...); err == nil {
+		return removed, nil
+	}
+	names, inContainer := a.newHelper("cleanup", cmp.Or(a.host.Input("buildkit-image"), plan.BuildkitImage)).Unregister(ctx, id)
+	if inContainer != nil {
+		return removed, errors.Join(err, inContainer)
+	}
+	return append(removed, names...), nil
 }

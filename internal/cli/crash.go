@@ -38,8 +38,11 @@ func (r *run) retry(ctx context.Context, p plan.Platform, failure *build.Failure
 	what := fmt.Sprintf("%s crashed (%s) in %s", emulatorFile(e), signalText(crash), failure.Step)
 	second := setup.Emulation{Way: setup.WayMissing, Problem: "the builder's own emulator cannot be replaced"}
 	if e.Way != setup.WayMissing {
-		var err error
-		if second, err = setup.Second(ctx, r.emulationConfig(), e, nil); err != nil {
+		config, err := r.emulationConfig()
+		if err == nil {
+			second, err = setup.Second(ctx, config, e)
+		}
+		if err != nil {
 			r.say("build", "%s: %s; registering another emulator: %v", p, what, err)
 			return false
 		}

@@ -12,6 +12,14 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 )
 
+// platformsToRun are the platforms whose programs must run here. With --binfmt always nobody looks whether the build executes any.
+func (r *run) platformsToRun(ctx context.Context) []plan.Platform {
+	if r.plan.Binfmt == plan.BinfmtAlways {
+		return r.plan.Platforms
+	}
+	return r.neededPlatforms(ctx)
+}
+
 // neededPlatforms are the platforms whose programs must run here: those of this machine, and the foreign ones that the build or the
 // smoke test executes.
 func (r *run) neededPlatforms(ctx context.Context) []plan.Platform {

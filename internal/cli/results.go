@@ -55,6 +55,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 	if result.Crash != nil && result.Good() {
 		row.Findings = append(row.Findings, r.crashFinding(result.Platform, result.Crash))
 	}
+	row.Way = r.way(result.Platform)
 	row.Status = report.StatusBuilt
 	if !result.Good() {
 		row.Status = report.StatusRejected
@@ -105,6 +106,12 @@ func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
 		return "native", "", true
 	}
 	return "emulated", emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
+}
+
+// way is how a platform's programs came to run.
+func (r *run) way(p plan.Platform) string {
+	e, _ := r.emulationOf(p)
+	return string(e.Way)
 }
 
 // hint says what to do about the failures that have a well-known cause.

@@ -26,12 +26,14 @@ type run struct {
 	registry publish.Registry
 	report   *report.Report
 
-	home      *setup.Home
-	engine    *setup.Engine
-	builder   *setup.Builder
-	emulation []setup.Emulation
-	needs     []build.Need // by platform, in the plan's order; empty: nobody looked
-	crashes   crashes
+	home        *setup.Home
+	engine      *setup.Engine
+	builder     *setup.Builder
+	builderName string // of a new builder; empty: made from the id
+	helper      *setup.Helper
+	emulation   []setup.Emulation
+	needs       []build.Need // by platform, in the plan's order; empty: nobody looked
+	crashes     crashes
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
@@ -45,6 +47,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
 		registry: publish.Registry{Transport: transport},
 	}
+	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
@@ -170,24 +173,10 @@ func (r *run) close(ctx context.Context) error {
 	if r.engine != nil {
 		problems = append(problems, r.engine.Close())
 	}
-	problems = append(problems, r.closeHandlers())
+	problems = append(problems, r.closeHandlers(ctx))
 	// Last, because as long as there is the folder, a later run knows that this one may have left something.
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
 	return r.home.Close()
-}
-
-func (r *run) closeHandlers() error {
-	if !r.plan.KeepHandlers {
-		_, err := setup.Unregister(r.emulationConfig())
-		return err
-	}
-	for _, e := range r.emulation {
-		if e.Way == setup.WayRegistered {
-			r.say("close", "emulators stay registered; remove them by: multiarch-action cleanup --run %s", setup.KeptRun)
-			break
-		}
-	}
-	return nil
 }

@@ -8,11 +8,20 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/setup"
 )
 
-// setup does at the same time what does not depend on each other: ask the registries, register emulators, start the builder.
+// setup prepares everything, and lets the builder confirm what runs.
 func (r *run) setup(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	return r.confirm(ctx)
+}
+
+// prepare does at the same time what does not depend on each other: ask the registries, register emulators, start the builder.
+func (r *run) prepare(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	emulated := make(chan struct{})
 	if r.plan.Push {
@@ -37,55 +46,45 @@ func (r *run) setup(ctx context.Context) error {
 	return g.Wait()
 }
 
-func (r *run) emulationConfig() setup.EmulationConfig {
+func (r *run) emulationConfig() (setup.EmulationConfig, error) {
 	run := r.id
 	if r.plan.KeepHandlers {
 		run = setup.KeptRun
 	}
+	image, err := r.emulatorImage()
 	return setup.EmulationConfig{
 		Run:        run,
 		SearchPath: append(filepath.SplitList(r.Getenv("PATH")), "/usr/local/bin", "/usr/bin"),
-	}
+		Never:      r.plan.Binfmt == plan.BinfmtNever,
+		Image:      image,
+		Helper:     r.helper,
+	}, err
 }
 
 func (r *run) emulate(ctx context.Context) error {
 	started := time.Now()
-	emulation, err := setup.Emulate(ctx, r.emulationConfig(), r.neededPlatforms(ctx))
+	config, err := r.emulationConfig()
 	if err != nil {
 		return err
 	}
-	r.emulation = emulation
-	for _, e := range emulation {
-		switch e.Way {
-		case setup.WayMissing:
-			r.say("setup", "%s: programs for it do not run here: %s; %s", e.Architecture, e.Problem, e.Hint)
-		case setup.WayNative:
-			r.say("setup", "%s: runs natively", e.Architecture)
-		default:
-			r.say("setup", "%s: %s (%s), proved by executing a program", e.Architecture, e.Way, emulator(e))
-			if e.Problem != "" {
-				r.say("setup", "%s: %s; %s", e.Architecture, e.Problem, e.Hint)
-			}
-		}
+	if r.emulation, err = setup.Emulate(ctx, config, r.platformsToRun(ctx)); err != nil {
+		return err
+	}
+	for _, e := range r.emulation {
+		r.say("setup", "%s", inWords(e))
 	}
 	r.say("setup", "architectures looked at in %d ms", time.Since(started).Milliseconds())
 	return nil
 }
 
-// emulator names what runs an architecture's programs, or is empty.
-func emulator(e setup.Emulation) string {
-	switch {
-	case e.Way == setup.WayNative || e.Way == setup.WayMissing:
-		return ""
-	case e.Version != "":
-		return "QEMU " + e.Version
-	}
-	return e.Emulator
+// connect reaches the engine, and says so where that takes time.
+func (a *app) connect(ctx context.Context, stage string) (*setup.Engine, error) {
+	return setup.Connect(ctx, a.Getenv, func(text string) { a.say(stage, "%s", text) })
 }
 
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
 	started := time.Now()
-	engine, err := setup.Connect(ctx, r.Getenv, func(text string) { r.say("setup", "%s", text) })
+	engine, err := r.connect(ctx, "setup")
 	r.timeline.Took("setup/engine", started, time.Now())
 	if err != nil {
 		return err
@@ -122,7 +121,7 @@ func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(
 		return nil, fmt.Errorf("builder configuration: encoding: %w", err)
 	}
 	return setup.StartBuilder(ctx, engine, setup.BuilderConfig{
-		Run: r.id, Folder: r.home.Folder(), Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
+		Name: r.builderName, Run: r.id, Folder: r.home.Folder(), Version: r.version(), Image: r.plan.Builder.Image, TOML: config, Files: r.plan.Builder.Files,
 		HostNetwork: r.plan.Builder.HostNetwork, Options: r.plan.Builder.Options, Flags: r.plan.Builder.Flags, Keep: r.plan.Builder.Keep, Before: before,
 		Say:   func(text string) { r.say("setup", "%s", text) },
 		Timed: func(part string, do func() error) error { return r.stage("setup/"+part, do) },

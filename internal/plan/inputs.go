@@ -30,6 +30,8 @@ type Inputs struct {
 	RegistryCAs           []string
 	KeepBuilder           string
 	KeepHandlers          string
+	Binfmt                string
+	BinfmtImage           string
 
 	Summary  string
 	Report   string
@@ -172,6 +174,14 @@ func BuildInputs() []Input { //nolint:funlen // a table
 		{
 			Name: "keep-handlers", Flag: "keep-handlers", Kind: KindBool, Default: "false", Help: "leave the emulators registered at the end",
 			text: func(in *Inputs) *string { return &in.KeepHandlers },
+		},
+		{
+			Name: "binfmt", Flag: "binfmt", Kind: KindText, Default: "auto", Help: "auto: register emulators that are needed; always: of all platforms that do not run natively; never: none",
+			text: func(in *Inputs) *string { return &in.Binfmt },
+		},
+		{
+			Name: "binfmt-image", Flag: "binfmt-image", Kind: KindText, Default: DefaultBinfmtImage, Help: "image that emulators are taken from if this machine has none; none: no image",
+			text: func(in *Inputs) *string { return &in.BinfmtImage },
 		},
 		{
 			Name: "summary", Flag: "summary", Kind: KindText, Help: "file to append the Markdown summary to (default: the CI host's)",

@@ -26,6 +26,8 @@ func New(in Inputs, world World) (*Plan, error) {
 		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyOff),
 		SmokeTest:       r.smokeTest(),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
+		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
+		BinfmtImage:     r.binfmtImage(),
 		SourceDateEpoch: r.sourceDateEpoch(),
 		Summary:         in.Summary,
 		Report:          in.Report,

@@ -25,7 +25,10 @@ type Plan struct {
 	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
 	Builder Builder           `json:"builder"`
 
-	KeepHandlers bool `json:"keepHandlers"`
+	KeepHandlers bool   `json:"keepHandlers"`
+	Binfmt       Binfmt `json:"binfmt"`
+	// BinfmtImage is the image that emulators are taken from which this machine does not have; empty: none.
+	BinfmtImage string `json:"binfmtImage,omitempty"`
 	// SourceDateEpoch is the time, in seconds since 1970, that the image and its files get (https://reproducible-builds.org/specs/source-date-epoch/).
 	SourceDateEpoch *int64 `json:"sourceDateEpoch,omitempty"`
 

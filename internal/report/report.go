@@ -66,7 +66,8 @@ type Platform struct {
 	Execution string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing here runs its programs
 	Need      string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
 	Emulator  string         `json:"emulator,omitempty"`
-	RunsHere  bool           `json:"runsHere"` // its programs still run on this machine when the run has ended
+	Way       string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
+	RunsHere  bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
 	Crash     *Crash         `json:"crash,omitempty"`
 	Seconds   float64        `json:"seconds"` // until it was built and checked
 	Findings  []plan.Finding `json:"findings,omitempty"`

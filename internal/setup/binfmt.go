@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -139,12 +140,17 @@ func readEntry(root, name string) (binfmtEntry, error) {
 	return parseEntry(name, string(text))
 }
 
+// mounted reports whether binfmt_misc is mounted. Where systemd does that on demand, reading the status file is the demand.
+func mounted(root string) bool {
+	_, err := os.ReadFile(filepath.Join(root, "status"))
+	return err == nil
+}
+
 // listEntries returns all handlers by name; none where binfmt_misc is not mounted. What cannot be read is left out: an
 // entry that was removed meanwhile, or one of a kind that only newer kernels know.
 func listEntries(root string) ([]binfmtEntry, error) {
-	// Where systemd mounts binfmt_misc on demand, reading the status file is the demand.
-	if _, err := os.ReadFile(filepath.Join(root, "status")); err != nil {
-		return nil, fmt.Errorf("%s: reading the status of binfmt_misc: %w", root, pathCause(err))
+	if !mounted(root) {
+		return nil, fmt.Errorf("%s: binfmt_misc is not mounted there", root)
 	}
 	files, err := os.ReadDir(root)
 	if err != nil {
@@ -199,4 +205,20 @@ func parseHandlerName(name string) (run, architecture string, ok bool) {
 	run, architecture = rest[:dash], strings.TrimSuffix(rest[dash+1:], secondSuffix)
 	_, ok = architectureOf(architecture)
 	return run, architecture, ok
+}
+
+// Handlers are the names of all enabled handlers for programs of the table's architectures, whoever registered them; none where
+// binfmt_misc cannot be seen.
+func Handlers() []string {
+	names := []string{}
+	entries, err := listEntries(binfmtRoot)
+	if err != nil {
+		return names
+	}
+	for _, e := range entries {
+		if e.enabled && slices.ContainsFunc(architectures, func(a architecture) bool { return e.matches(a.program(0)) }) {
+			names = append(names, e.name)
+		}
+	}
+	return names
 }

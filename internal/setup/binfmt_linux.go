@@ -9,19 +9,29 @@ import (
 	"syscall"
 )
 
-const privilegeHint = "run this as root (sudo), or in a container started with --privileged and without a user namespace"
+// here looks at the surroundings of this process. Docker and Podman leave a file in their containers.
+func here() surroundings {
+	s := surroundings{userNamespace: !initialUserNamespace(), wsl: strings.Contains(strings.ToLower(kernelRelease()), "microsoft")}
+	for _, file := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(file); err == nil {
+			s.container = true
+		}
+	}
+	return s
+}
 
 // reachBinfmt sees to it that binfmt_misc is mounted and switched on and that handlers may be registered.
 func reachBinfmt(root string) *obstacle {
+	where := here()
 	status, err := os.ReadFile(filepath.Join(root, "status"))
 	if err != nil {
-		if o := mountBinfmt(root); o != nil {
+		if o := mountBinfmt(root, where); o != nil {
 			return o
 		}
 		status, err = os.ReadFile(filepath.Join(root, "status"))
 	}
 	if err != nil {
-		return &obstacle{fmt.Sprintf("binfmt_misc cannot be read in %s: %v", root, pathCause(err)), privilegeHint}
+		return &obstacle{fmt.Sprintf("binfmt_misc cannot be read in %s: %v", root, pathCause(err)), where.privilege()}
 	}
 	if strings.TrimSpace(string(status)) == "disabled" {
 		return &obstacle{
@@ -31,30 +41,31 @@ func reachBinfmt(root string) *obstacle {
 	}
 	register, err := os.OpenFile(filepath.Join(root, "register"), os.O_WRONLY, 0)
 	if err != nil {
-		return registerOpenObstacle(pathCause(err))
+		return registerOpenObstacle(where, pathCause(err))
 	}
 	_ = register.Close() // nothing was written
 	return nil
 }
 
 // registerOpenObstacle explains why handlers may not be registered.
-func registerOpenObstacle(err error) *obstacle {
+func registerOpenObstacle(where surroundings, err error) *obstacle {
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		return &obstacle{"binfmt_misc is read-only in this container (read-only file system)", "start the container with --privileged"}
+		where.container = true // nothing else mounts it so
+		return &obstacle{"binfmt_misc is read-only in this container (read-only file system)", where.privilege()}
 	case errors.Is(err, os.ErrPermission):
-		return &obstacle{"only root may register an emulator (" + err.Error() + ")", privilegeHint}
+		return &obstacle{"only root may register an emulator (" + err.Error() + ")", where.privilege()}
 	}
-	return &obstacle{fmt.Sprintf("registering an emulator is not possible (%v)", err), privilegeHint}
+	return &obstacle{fmt.Sprintf("registering an emulator is not possible (%v)", err), where.privilege()}
 }
 
 // mountBinfmt mounts binfmt_misc for good. In a user namespace it does not: since Linux 6.7 that would hide the machine's
 // handlers from everything in the namespace, for ever, behind an empty list.
-func mountBinfmt(root string) *obstacle {
-	if !initialUserNamespace() {
+func mountBinfmt(root string, where surroundings) *obstacle {
+	if where.userNamespace {
 		return &obstacle{
 			fmt.Sprintf("binfmt_misc is not mounted on %s, and this process is in a user namespace (a rootless container), which cannot change the machine's list", root),
-			"register the emulators once as root outside the container",
+			where.privilege(),
 		}
 	}
 	err := syscall.Mount("binfmt_misc", root, "binfmt_misc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "")
@@ -62,18 +73,18 @@ func mountBinfmt(root string) *obstacle {
 	if err == nil || errors.Is(err, syscall.EBUSY) {
 		return nil
 	}
-	return mountObstacle(root, err)
+	return mountObstacle(root, where, err)
 }
 
-func mountObstacle(root string, err error) *obstacle {
+func mountObstacle(root string, where surroundings, err error) *obstacle {
 	problem := fmt.Sprintf("binfmt_misc is not mounted on %s and mounting it gave: %v", root, err)
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return &obstacle{problem, privilegeHint}
+		return &obstacle{problem, where.privilege()}
 	case errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENOENT):
-		return &obstacle{problem, "load the kernel module on the machine itself: sudo modprobe binfmt_misc"}
+		return &obstacle{problem + " (this kernel has no binfmt_misc, or has not loaded it)", where.module()}
 	}
-	return &obstacle{problem, fmt.Sprintf("mount it: sudo mount -t binfmt_misc binfmt_misc %s", root)}
+	return &obstacle{problem, where.mount(root)}
 }
 
 // initialUserNamespace reports whether this process is in the machine's first user namespace, which maps all ids to
@@ -91,7 +102,7 @@ func initialUserNamespace() bool {
 func registerEntry(root string, entry binfmtEntry) *obstacle {
 	register, err := os.OpenFile(filepath.Join(root, "register"), os.O_WRONLY, 0)
 	if err != nil {
-		return registerOpenObstacle(pathCause(err))
+		return registerOpenObstacle(here(), pathCause(err))
 	}
 	_, err = register.WriteString(entry.line())
 	if err = errors.Join(err, register.Close()); err != nil {
@@ -119,7 +130,7 @@ func registerObstacle(entry binfmtEntry, err error) *obstacle {
 	case errors.Is(err, syscall.ETXTBSY):
 		return &obstacle{problem, "see that nothing writes to the emulator while it is registered"}
 	}
-	return &obstacle{problem, ""}
+	return &obstacle{problem, "see what the kernel says of it: sudo dmesg"}
 }
 
 // handlerFlags are the flags to register with and how the kernel shows them. F holds the emulator open, so that

@@ -1,11 +1,13 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"sync"
 	"time"
 
@@ -33,6 +35,7 @@ const (
 
 // BuilderConfig says how to start a builder.
 type BuilderConfig struct {
+	Name        string // of the container; empty: multiarch-action- and the run's id
 	Run         string // id of this run
 	Folder      string // private to this run, for the builder's socket; empty: connect through the engine
 	Version     string // of this program, for the label
@@ -60,15 +63,21 @@ type Builder struct {
 	socket   *socket // nil: connect through the engine
 	started  time.Time
 	config   BuilderConfig
+	taken    bool // a container of this name was there before, and is not ours to remove
 	once     sync.Once
 	closeErr error
 }
+
+var builderName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// ValidBuilderName reports whether an engine takes the name for a container (moby daemon/names).
+func ValidBuilderName(name string) bool { return builderName.MatchString(name) }
 
 // StartBuilder pulls the image if the engine does not have it, starts a privileged container from it, and waits until
 // BuildKit answers. The container has no restart policy: what outlives its run must not come back with the engine.
 // When it returns an error, it has already removed what it made.
 func StartBuilder(ctx context.Context, engine *Engine, config BuilderConfig) (*Builder, error) {
-	b := &Builder{Name: "multiarch-action-" + config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Folder)}
+	b := &Builder{Name: cmp.Or(config.Name, "multiarch-action-"+config.Run), engine: engine, config: config, socket: engine.shareSocket(config.Folder)}
 	err := config.timed("image", func() (err error) {
 		b.config.Image, err = engine.ensureImage(ctx, config.Image, config.Say)
 		return err
@@ -119,6 +128,10 @@ func (b *Builder) start(ctx context.Context) error {
 	_, err = b.engine.api.ContainerCreate(creating, client.ContainerCreateOptions{
 		Name: b.Name, Config: b.containerConfig(), HostConfig: b.hostConfig(info.Info),
 	})
+	if errdefs.IsConflict(err) {
+		b.taken = true
+		return &NameTakenError{Name: b.Name}
+	}
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
 	}
@@ -137,6 +150,19 @@ func (b *Builder) start(ctx context.Context) error {
 	}
 	b.started = time.Now()
 	return nil
+}
+
+// NameTakenError says that a container has the builder's name already.
+type NameTakenError struct{ Name string }
+
+// Error names it.
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("the engine has a container of the name %q already", e.Name)
+}
+
+// Hint says what to do about it.
+func (e *NameTakenError) Hint() string {
+	return fmt.Sprintf("use that builder by --builder %[1]s, or remove it by: multiarch-action cleanup --name %[1]s", e.Name)
 }
 
 // restart starts without the shared folder, which an engine that does not see our files refuses.
@@ -215,6 +241,9 @@ func (b *Builder) Logs(ctx context.Context) string {
 	return text
 }
 
+// Discard makes Close remove the builder, even if it was to be kept.
+func (b *Builder) Discard() { b.config.Keep = false }
+
 // Close removes the container and its volume, unless they are to be kept. It has a time limit of its own and works after ctx was
 // cancelled; more than one call is one call.
 func (b *Builder) Close(ctx context.Context) error {
@@ -231,7 +260,22 @@ func (b *Builder) Close(ctx context.Context) error {
 		if b.config.Keep {
 			return
 		}
-		b.closeErr = b.engine.remove(ctx, b.Name)
+		if !b.taken {
+			b.closeErr = b.engine.remove(ctx, b.Name)
+		}
 	})
 	return b.closeErr
+}
+
+// RunOf returns the id of the run that made a container. Only those of this program have one.
+func (e *Engine) RunOf(ctx context.Context, name string) (string, error) {
+	found, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+	if err != nil {
+		return "", fmt.Errorf("builder %s: looking for it: %w", name, err)
+	}
+	run := found.Container.Config.Labels[LabelRun]
+	if run == "" {
+		return "", fmt.Errorf("builder %s: the container of this name is not this program's: it has no label %s", name, LabelRun)
+	}
+	return run, nil
 }

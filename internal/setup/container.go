@@ -61,8 +61,14 @@ func (b *Builder) hostConfig(engine system.Info) *container.HostConfig {
 	if host.CgroupParent == "" && engine.CgroupDriver == "cgroupfs" { // systemd knows its own place
 		host.CgroupParent = cgroupParent
 	}
-	if slices.Contains(engine.SecurityOptions, "name=userns") {
-		host.UsernsMode = "host" // a privileged container needs the first user namespace
-	}
+	host.UsernsMode = usernsMode(engine)
 	return host
+}
+
+// usernsMode puts a privileged container into the first user namespace, which it needs, where the engine would use another.
+func usernsMode(engine system.Info) container.UsernsMode {
+	if slices.Contains(engine.SecurityOptions, "name=userns") {
+		return "host"
+	}
+	return ""
 }

@@ -81,14 +81,7 @@ func (a architecture) encode(structs ...any) []byte {
 // findEmulator looks for a static emulator of the architecture that runs on the host by itself. For every file that has
 // the name but cannot be used, skipped says why.
 func findEmulator(folders []string, guest, host architecture) (path string, skipped []string) {
-	var seen []string
-	for _, folder := range folders {
-		folder = filepath.Clean(folder)
-		// A relative entry of PATH depends on the working directory: not for something that root gives the kernel.
-		if !filepath.IsAbs(folder) || slices.Contains(seen, folder) {
-			continue
-		}
-		seen = append(seen, folder)
+	for _, folder := range absolute(folders) {
 		for _, name := range guest.emulators() {
 			path := filepath.Join(folder, name)
 			err := checkEmulator(path, host)
@@ -106,6 +99,9 @@ func findEmulator(folders []string, guest, host architecture) (path string, skip
 // checkEmulator says why a file cannot be the emulator of a handler, nil if it can.
 func checkEmulator(path string, host architecture) error {
 	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrPermission) {
+		return os.ErrNotExist // its folder is closed to this user
+	}
 	if err != nil {
 		return pathCause(err)
 	}

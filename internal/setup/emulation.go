@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -18,6 +22,12 @@ type EmulationConfig struct {
 	SearchPath []string // folders with emulators, the best first; empty: /usr/local/bin and /usr/bin. Relative ones are ignored
 	Root       string   // where binfmt_misc is, or is mounted if it is not; empty: /proc/sys/fs/binfmt_misc
 	TempDirs   []string // folders for the probes, tried until one lets programs run; empty: the system's, /var/tmp, /dev/shm
+
+	Never  bool           // nothing is registered: it is only looked what runs
+	Image  *EmulatorImage // where emulators come from that this machine does not have; nil: nowhere
+	Helper *Helper        // registers what this process may not; nil: nobody
+
+	origins map[string]string // by architecture, the images that emulators in SearchPath are from
 }
 
 // KeptRun is the id under which handlers are registered that stay when their run ends. Other runs rely on them as on
@@ -32,21 +42,25 @@ const (
 	WayNative     Way = "native"     // the processor runs them
 	WayPresent    Way = "present"    // a handler runs them that is not this run's and is left alone
 	WayRegistered Way = "registered" // a handler that this run registered; Unregister removes it
+	WayBuiltin    Way = "builtin"    // nothing on this machine runs them, but the builder brings an emulator for its build steps
 	WayMissing    Way = "missing"    // they do not run
 )
 
-// Emulation is how programs of one architecture run on this machine. Every way but WayMissing was proved by executing
-// a program of the architecture, in a folder that holds nothing else, as in a container.
+// Emulation is how programs of one architecture run on this machine. Every way but WayMissing and WayBuiltin was proved by
+// executing a program of the architecture, in a folder that holds nothing else, as in a container.
 type Emulation struct {
-	OS           string          // operating system of the programs; only those for linux can run
-	Architecture string          // GOARCH
-	Platforms    []plan.Platform // those asked for that need it, for example linux/arm/v6 and linux/arm/v7
-	Way          Way
-	Handler      string // name in binfmt_misc; empty if native, missing, or one of several
-	Emulator     string // path of the emulator when it was registered; it may be gone since, or be a path in a container
-	Version      string // of the file at that path, for example "7.2.22"; empty if it does not say
-	Problem      string // if missing: why. If present: what may go wrong, mostly empty
-	Hint         string // what to do about the problem
+	OS           string          `json:"os"`           // operating system of the programs; only those for linux can run
+	Architecture string          `json:"architecture"` // GOARCH
+	Platforms    []plan.Platform `json:"platforms"`    // those asked for that need it, for example linux/arm/v6 and linux/arm/v7
+	Way          Way             `json:"way"`
+	Handler      string          `json:"handler,omitempty"`   // name in binfmt_misc; empty if native, missing, or one of several
+	Emulator     string          `json:"emulator,omitempty"`  // path of the emulator when it was registered; it may be gone since, or be a path in a container
+	Version      string          `json:"version,omitempty"`   // of the file at that path, for example "7.2.22"; empty if it does not say
+	Origin       string          `json:"origin,omitempty"`    // if registered: the image that the emulator was taken from; empty: this machine's own
+	Container    bool            `json:"container,omitempty"` // if registered: by a privileged container, because this process may not
+	Problem      string          `json:"problem,omitempty"`   // if missing: why. Otherwise: what may go wrong, mostly empty
+	Hint         string          `json:"hint,omitempty"`      // what to do about the problem
+	NoEmulator   bool            `json:"-"`                   // if missing: only because no emulator is known to be had, and nothing is broken
 }
 
 // Emulate makes programs of the platforms run on this machine and proves it. What runs already is left alone; for the
@@ -54,6 +68,9 @@ type Emulation struct {
 // architecture, in the order of the platforms. That an architecture cannot be made to run is a result (WayMissing), not an
 // error. Errors are a wrong configuration, cancellation and faults of the machine; handlers may be registered even then, so
 // call Unregister in any case.
+//
+// Emulators are looked for on this machine, then taken from the image. What this process may not register, the helper does
+// in the same way, and is proved by this process again.
 //
 // Emulate may run at the same time in any number of processes. It relies on handlers of others but not on those of other
 // runs of this program, which may be removed at any moment. It mounts binfmt_misc if nobody has, and never unmounts it:
@@ -77,13 +94,17 @@ func Unregister(config EmulationConfig) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	leftovers, err := Leftovers(config)
-	var removed []string
+	return removeHandlers(config.Root, config.Run)
+}
+
+// removeHandlers is Unregister; an empty run means all runs.
+func removeHandlers(root, run string) (removed []string, err error) {
+	leftovers, err := Leftovers(EmulationConfig{Root: root})
 	for _, left := range leftovers {
-		if left.Run != config.Run {
+		if run != "" && left.Run != run {
 			continue
 		}
-		if problem := removeEntry(config.Root, left.Handler); problem != nil {
+		if problem := removeEntry(root, left.Handler); problem != nil {
 			err = errors.Join(err, problem)
 			continue
 		}
@@ -128,6 +149,7 @@ func (c EmulationConfig) complete() (EmulationConfig, error) {
 		return EmulationConfig{}, fmt.Errorf("emulation: naming handlers after run %q: use 1 to 100 letters, digits, dots, dashes and underscores", c.Run)
 	}
 	c.Root = cmp.Or(c.Root, binfmtRoot)
+	c.SearchPath = absolute(c.SearchPath)
 	if len(c.SearchPath) == 0 {
 		c.SearchPath = []string{"/usr/local/bin", "/usr/bin"}
 	}
@@ -135,6 +157,18 @@ func (c EmulationConfig) complete() (EmulationConfig, error) {
 		c.TempDirs = []string{os.TempDir(), "/var/tmp", "/dev/shm"}
 	}
 	return c, nil
+}
+
+// absolute keeps the absolute folders, each once. A relative entry of PATH depends on the working directory: not for something
+// that root gives the kernel.
+func absolute(folders []string) []string {
+	var kept []string
+	for _, folder := range folders {
+		if folder = filepath.Clean(folder); filepath.IsAbs(folder) && !slices.Contains(kept, folder) {
+			kept = append(kept, folder)
+		}
+	}
+	return kept
 }
 
 // wantedArchitectures makes one result, still empty, for each operating system and architecture.
@@ -156,8 +190,41 @@ func wantedArchitectures(platforms []plan.Platform) []Emulation {
 // obstacle is why something cannot be done on this machine, and the cure.
 type obstacle struct{ problem, hint string }
 
+// joined is one obstacle made of all that were met.
+func joined(obstacles []*obstacle) *obstacle {
+	all := &obstacle{}
+	for _, o := range obstacles {
+		all = all.and(o)
+	}
+	return all
+}
+
+// and joins a further obstacle: both problems are there, and to overcome either is enough.
+func (o *obstacle) and(other *obstacle) *obstacle {
+	return &obstacle{
+		problem: strings.Trim(o.problem+"; "+other.problem, "; "),
+		hint:    strings.TrimSuffix(strings.TrimPrefix(o.hint+"; or "+other.hint, "; or "), "; or "),
+	}
+}
+
 // missing is the result for an architecture that does not run.
 func (e Emulation) missing(o *obstacle) Emulation {
 	e.Way, e.Problem, e.Hint = WayMissing, o.problem, o.hint
 	return e
+}
+
+// Programs lists a platform for each architecture of the table, and for arm one for each version of its instructions: what
+// may be made to run.
+func Programs() []plan.Platform {
+	var all []plan.Platform
+	for _, a := range architectures {
+		variants := []string{""}
+		if a.name == "arm" {
+			variants = []string{"v7", "v6", "v5"}
+		}
+		for _, variant := range variants {
+			all = append(all, plan.PlatformOf(ocispec.Platform{OS: "linux", Architecture: a.name, Variant: variant}))
+		}
+	}
+	return all
 }

@@ -4,28 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// emulateAll settles all architectures at the same time: the kernel's list of handlers needs no lock.
+// emulateAll finds out where programs can be executed and settles all architectures.
 func emulateAll(ctx context.Context, config EmulationConfig, wanted []Emulation) ([]Emulation, error) {
-	const atOnce = 16 // more than there are architectures that anybody wants
 	host, ok := architectureOf(runtime.GOARCH)
 	if !ok {
 		return nil, fmt.Errorf("emulation: executing programs of this machine: %s is not in the table of architectures", runtime.GOARCH)
 	}
-	results := make([]Emulation, len(wanted))
 	prober, problem, err := newProber(ctx, config.TempDirs, host)
 	if err != nil {
 		return nil, err
 	}
 	if problem != nil {
+		results := make([]Emulation, len(wanted))
 		for i, e := range wanted {
 			results[i] = e.missing(problem)
 		}
@@ -33,18 +32,7 @@ func emulateAll(ctx context.Context, config EmulationConfig, wanted []Emulation)
 	}
 	defer prober.close()
 	m := &emulator{config: config, prober: prober, reach: sync.OnceValue(func() *obstacle { return reachBinfmt(config.Root) })}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i, e := range wanted {
-		group.Go(func() (err error) {
-			results[i], err = m.settle(ctx, e)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return results, nil
+	return m.settleAll(ctx, wanted)
 }
 
 // emulator settles how programs of single architectures run.
@@ -55,35 +43,77 @@ type emulator struct {
 	suffix string           // of the names of its handlers
 }
 
-// settle finds out how programs of one architecture run and registers an emulator if they do not run without.
-func (m *emulator) settle(ctx context.Context, e Emulation) (Emulation, error) {
-	guest, known := architectureOf(e.Architecture)
-	if e.OS != "linux" || !known {
-		return e.missing(&obstacle{
-			fmt.Sprintf("programs for %s/%s cannot run here and no emulator is known for them", e.OS, e.Architecture),
-			"build on the build platform (FROM --platform=$BUILDPLATFORM) and copy the results",
-		}), nil
+// settleAll looks first, at all architectures, and then provides for those that do not run: what is fetched for them is
+// fetched together.
+func (m *emulator) settleAll(ctx context.Context, wanted []Emulation) ([]Emulation, error) {
+	tasks := make([]*task, len(wanted))
+	for i, e := range wanted {
+		tasks[i] = &task{result: e}
 	}
-	seen, err := m.look(ctx, guest)
-	if err != nil {
-		return Emulation{}, err
+	if err := atOnce(ctx, tasks, m.settle); err != nil {
+		return nil, err
 	}
-	if seen.runs && !seen.native && seen.unlisted && m.reach() == nil {
-		// Handlers of the machine work in a container that does not show them. Now it does, and they may be another run's.
-		if seen, err = m.look(ctx, guest); err != nil {
-			return Emulation{}, err
+	if open := stillOpen(tasks); len(open) > 0 {
+		if err := m.provideAll(ctx, open); err != nil {
+			return nil, err
 		}
 	}
-	switch {
-	case seen.native:
-		e.Way = WayNative
-		return e, nil
-	case seen.runs && len(seen.ours) > 0:
-		return m.through(ctx, e, WayRegistered, seen.ours), nil
-	case seen.runs && len(seen.rivals) == 0:
-		return m.through(ctx, e, WayPresent, seen.foreign), nil
+	results := make([]Emulation, len(tasks))
+	for i, t := range tasks {
+		results[i] = t.result
 	}
-	return m.provide(ctx, e, guest, seen)
+	return results, nil
+}
+
+// task is the way of one architecture to a result. It is open as long as the result has no Way.
+type task struct {
+	result    Emulation
+	guest     architecture
+	seen      sighting
+	obstacles []*obstacle // why ways led nowhere so far
+	broken    bool        // not all of them only because there is no emulator
+}
+
+// atOnce does something to all tasks at the same time: the kernel's list of handlers needs no lock.
+func atOnce(ctx context.Context, tasks []*task, do func(context.Context, *task) error) error {
+	const limit = 16 // more than there are architectures
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(limit)
+	for _, t := range tasks {
+		group.Go(func() error { return do(ctx, t) })
+	}
+	return group.Wait()
+}
+
+// settle finds out how programs of one architecture run. The task stays open if an emulator is to be registered for them.
+func (m *emulator) settle(ctx context.Context, t *task) (err error) {
+	guest, known := architectureOf(t.result.Architecture)
+	if t.result.OS != "linux" || !known {
+		t.result = t.result.missing(&obstacle{
+			fmt.Sprintf("programs for %s/%s cannot run here and no emulator is known for them", t.result.OS, t.result.Architecture),
+			"build on the build platform (FROM --platform=$BUILDPLATFORM) and copy the results",
+		})
+		return nil
+	}
+	t.guest = guest
+	if t.seen, err = m.look(ctx, guest); err != nil {
+		return err
+	}
+	if t.seen.runs && !t.seen.native && t.seen.unlisted && m.reach() == nil {
+		// Handlers of the machine work in a container that does not show them. Now it does, and they may be another run's.
+		if t.seen, err = m.look(ctx, guest); err != nil {
+			return err
+		}
+	}
+	switch seen := t.seen; {
+	case seen.native:
+		t.result.Way = WayNative
+	case seen.runs && len(seen.ours) > 0:
+		t.result = m.through(ctx, t.result, WayRegistered, seen.ours)
+	case seen.runs && len(seen.rivals) == 0:
+		t.result = m.through(ctx, t.result, WayPresent, seen.foreign)
+	}
+	return nil
 }
 
 // sighting is what was seen of one architecture before anything was changed for it.
@@ -114,12 +144,23 @@ func (m *emulator) look(ctx context.Context, guest architecture) (sighting, erro
 			seen.add(e, m.config.Run)
 		}
 		gone := slices.ContainsFunc(before, func(e binfmtEntry) bool { return !slices.ContainsFunc(after, e.sameName) })
+		seen.gone = missingEmulator(seen.handlers)
 		seen.judge(m.prober, gone)
 		if !gone {
 			break
 		}
 	}
 	return seen, nil
+}
+
+// missingEmulator is the emulator of an enabled handler without F that is not on this machine, "" if all are.
+func missingEmulator(handlers []binfmtEntry) string {
+	for _, e := range handlers {
+		if _, err := os.Stat(e.interpreter); e.enabled && !e.fixed() && errors.Is(err, os.ErrNotExist) {
+			return e.interpreter
+		}
+	}
+	return ""
 }
 
 // matching lists the handlers for programs of the architecture.
@@ -136,10 +177,10 @@ func (s *sighting) add(e binfmtEntry, run string) {
 	case !e.enabled:
 	case !isOurs:
 		s.foreign = append(s.foreign, e)
-	case owner == run:
-		s.ours = append(s.ours, e)
 	case owner == KeptRun:
 		s.foreign = append(s.foreign, e)
+	case owner == run:
+		s.ours = append(s.ours, e)
 	default:
 		s.rivals = append(s.rivals, e)
 	}
@@ -172,56 +213,19 @@ func (m *emulator) through(ctx context.Context, e Emulation, way Way, handlers [
 	return e
 }
 
-// provide registers an emulator for what does not run yet, or runs only as long as another run goes on.
-func (m *emulator) provide(ctx context.Context, e Emulation, guest architecture, seen sighting) (Emulation, error) {
-	emulator, problem := m.find(guest)
-	if problem == nil {
-		var registered Emulation
-		var err error
-		registered, problem, err = m.register(ctx, e, guest, emulator)
-		if err != nil || problem == nil {
-			return registered, err
-		}
-	}
-	if seen.runs {
-		e = m.through(ctx, e, WayPresent, slices.Concat(seen.foreign, seen.rivals))
-		e.Problem = fmt.Sprintf("the handler %s belongs to another run, which may remove it at any moment; %s", seen.rivals[0].name, problem.problem)
-		e.Hint = problem.hint
-		return e, nil
-	}
-	return e.missing(seen.withObstacle(problem)), nil
-}
-
 // withObstacle joins why programs do not run with why nothing can be registered for them.
 func (s *sighting) withObstacle(o *obstacle) *obstacle {
 	cause := s.explain()
-	joined := &obstacle{problem: cause.problem + "; " + o.problem, hint: o.hint}
-	if len(s.handlers) > 0 && cause.hint != "" {
-		joined.hint = strings.TrimPrefix(joined.hint+"; or "+cause.hint, "; or ")
+	if len(s.handlers) == 0 {
+		cause.hint = ""
 	}
-	return joined
-}
-
-// find says which emulator to register, or why none can be.
-func (m *emulator) find(guest architecture) (string, *obstacle) {
-	if guest.name == m.prober.host.name {
-		// Its emulator would be given to itself, and no program of the machine would start any more.
-		return "", &obstacle{"no emulator may be registered for the machine's own programs", ""}
-	}
-	if o := m.reach(); o != nil {
-		return "", o
-	}
-	emulator, skipped := findEmulator(m.config.SearchPath, guest, m.prober.host)
-	if emulator == "" {
-		return "", noEmulator(guest, m.config.SearchPath, skipped)
-	}
-	return emulator, nil
+	return &obstacle{problem: cause.and(o).problem, hint: o.and(cause).hint}
 }
 
 // register registers the emulator under the run's name and proves it. What does not prove itself is removed at once.
-func (m *emulator) register(ctx context.Context, e Emulation, guest architecture, emulator string) (Emulation, *obstacle, error) {
-	flags, shown := handlerFlags(kernelRelease())
-	entry := guest.handler(handlerName(m.config.Run, guest.name)+m.suffix, emulator, flags)
+func (m *emulator) register(ctx context.Context, e Emulation, guest architecture, emulator supply) (Emulation, *obstacle, error) {
+	flags, shown := emulator.flags(kernelRelease())
+	entry := guest.handler(handlerName(m.config.Run, guest.name)+m.suffix, emulator.path, flags)
 	// One of an earlier call that does not work any more would be in the way.
 	if err := removeEntry(m.config.Root, entry.name); err != nil {
 		return Emulation{}, nil, err
@@ -238,12 +242,13 @@ func (m *emulator) register(ctx context.Context, e Emulation, guest architecture
 		return Emulation{}, nil, err
 	}
 	if o != nil {
-		o.problem = fmt.Sprintf("%s was registered and removed again: %s", emulator, o.problem)
+		o.problem = fmt.Sprintf("%s was registered and removed again: %s", emulator.path, o.problem)
 		if err := removeEntry(m.config.Root, entry.name); err != nil {
 			return Emulation{}, nil, errors.Join(errors.New(o.problem), err)
 		}
 		return Emulation{}, o, nil
 	}
+	e.Origin = emulator.origin
 	return m.through(ctx, e, WayRegistered, []binfmtEntry{entry}), nil, nil
 }
 
@@ -257,14 +262,14 @@ func (m *emulator) prove(ctx context.Context, guest architecture, want binfmtEnt
 	}
 	if !native.ran {
 		cause := faultyProbe{guest: m.prober.host, outcome: native, handlers: []binfmtEntry{want}, root: m.config.Root}.explain()
-		return &obstacle{"programs of the machine itself no longer ran: " + cause.problem, ""}, nil
+		return &obstacle{"programs of the machine itself no longer ran: " + cause.problem, "use another emulator: this one is taken for what the machine itself runs"}, nil
 	}
 	got, err := readEntry(m.config.Root, want.name)
 	if err != nil {
 		return &obstacle{err.Error(), "see that nothing else changes handlers meanwhile, as a restart of systemd-binfmt does"}, nil //nolint:nilerr // told
 	}
 	if difference := got.difference(want); difference != "" {
-		return &obstacle{"the kernel holds something else than was registered: " + difference, ""}, nil
+		return &obstacle{"the kernel holds something else than was registered: " + difference, "see that nothing else changes handlers meanwhile"}, nil
 	}
 	return m.proveGuest(ctx, guest, want)
 }

@@ -180,7 +180,7 @@ func TestAHandlerAfterWhichNothingRunsIsRemoved(t *testing.T) {
 	}
 	m := &emulator{config: config, prober: p}
 	real := realEmulator(t, "mips64")
-	_, got, err := m.register(t.Context(), Emulation{}, guest, real)
+	_, got, err := m.register(t.Context(), Emulation{}, guest, supply{path: real})
 	want := real + " was registered and removed again: programs of the machine itself no longer ran: "
 	if err != nil || got == nil || !strings.HasPrefix(got.problem, want) {
 		t.Errorf("got %+v, %v, want %s...", got, err, want)
@@ -251,7 +251,7 @@ func withoutPrivileges(t *testing.T, inside string) {
 	}
 	got = emulateOne(t, config, "linux/loong64")
 	want := "nothing on this machine runs loong64 programs (exec format error); only root may register an emulator (permission denied)"
-	if got.Way != WayMissing || got.Problem != want || got.Hint != privilegeHint {
+	if got.Way != WayMissing || got.Problem != want || got.Hint != here().privilege() {
 		t.Errorf("got %+v, want problem %s", got, want)
 	}
 	config.Root = t.TempDir()

@@ -29,6 +29,7 @@ type faultyProbe struct {
 	guest    architecture
 	outcome  probeOutcome
 	handlers []binfmtEntry // all that match the program, disabled ones too
+	gone     string        // the emulator of a handler without F if this machine does not have it any more
 	root     string        // of binfmt_misc
 }
 
@@ -47,7 +48,7 @@ func (f faultyProbe) explain() *obstacle {
 			"use another version of QEMU",
 		}
 	case o.cause != nil:
-		return &obstacle{fmt.Sprintf("%s could not be executed: %v", f.program(), o.cause), ""}
+		return &obstacle{fmt.Sprintf("%s could not be executed: %v", f.program(), o.cause), "give this process more memory and processes"}
 	case o.errno != 0:
 		return f.explainErrno()
 	case o.signal != 0:
@@ -81,7 +82,7 @@ func (f faultyProbe) explainErrno() *obstacle {
 	}
 	return &obstacle{
 		fmt.Sprintf("executing %s gave errno %d (%v)", f.program(), int(f.outcome.errno), f.outcome.errno),
-		"",
+		"look at the handlers in " + f.root + " and at what the kernel says: sudo dmesg",
 	}
 }
 
@@ -105,6 +106,12 @@ func (f faultyProbe) explainNoExec() *obstacle {
 }
 
 func (f faultyProbe) explainNoEntry() *obstacle {
+	if handler, found := f.culprit(func(e binfmtEntry) bool { return f.gone != "" && e.interpreter == f.gone }); found {
+		return &obstacle{
+			fmt.Sprintf("the emulator %s of the handler %s is gone (no such file or directory)", f.gone, handler.name),
+			"put it back, or remove the handler: echo -1 | sudo tee " + filepath.Join(f.root, handler.name),
+		}
+	}
 	if handler, found := f.culprit(func(e binfmtEntry) bool { return !e.fixed() }); found {
 		return &obstacle{
 			fmt.Sprintf("the handler %s has no flag F, so that containers look for its emulator %s among their own files and do not find it",
@@ -175,7 +182,7 @@ func (f faultyProbe) explainStatus() *obstacle {
 			"replace it by " + f.guest.emulators()[1],
 		}
 	case len(f.handlers) == 0:
-		return &obstacle{fmt.Sprintf("%s did not end as it should (%s)", f.program(), ending), ""}
+		return &obstacle{fmt.Sprintf("%s did not end as it should (%s)", f.program(), ending), "look at the handlers in " + f.root}
 	}
 	return &obstacle{
 		fmt.Sprintf("%s does not run %s programs (%s)", f.emulator(), f.guest.name, ending),

@@ -60,7 +60,7 @@ func TestExplain(t *testing.T) {
 			"run this outside the container, or start the container with --privileged",
 		}},
 		{"another answer of the kernel", probeOutcome{errno: syscall.Errno(5)}, nil, obstacle{
-			"executing a program for arm64 gave errno 5 (" + syscall.Errno(5).Error() + ")", "",
+			"executing a program for arm64 gave errno 5 (" + syscall.Errno(5).Error() + ")", "look at the handlers in /bm and at what the kernel says: sudo dmesg",
 		}},
 		{"an unknown instruction", probeOutcome{signal: syscall.SIGILL}, []binfmtEntry{good}, obstacle{
 			"the emulator /usr/bin/qemu-aarch64-static of the handler qemu-aarch64 met an instruction that it does not know (signal 4, illegal instruction)",
@@ -119,7 +119,7 @@ func TestExplain(t *testing.T) {
 			"replace it by qemu-aarch64",
 		}},
 		{"a wrong status without a handler in sight", probeOutcome{status: 0, want: 77}, nil, obstacle{
-			"a program for arm64 did not end as it should (exit status 0 instead of 77)", "",
+			"a program for arm64 did not end as it should (exit status 0 instead of 77)", "look at the handlers in /bm",
 		}},
 		{"no end", probeOutcome{timedOut: true, signal: syscall.SIGKILL}, nil, obstacle{
 			"a program for arm64 did not end within 10s under an unknown emulator",
@@ -130,15 +130,32 @@ func TestExplain(t *testing.T) {
 			"see that nothing removes handlers meanwhile, as a restart of systemd-binfmt does",
 		}},
 		{"anything else", probeOutcome{cause: errors.New("no more processes")}, nil, obstacle{
-			"a program for arm64 could not be executed: no more processes", "",
+			"a program for arm64 could not be executed: no more processes", "give this process more memory and processes",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := faultyProbe{guest, test.outcome, test.handlers, "/bm"}.explain()
+			got := faultyProbe{guest: guest, outcome: test.outcome, handlers: test.handlers, root: "/bm"}.explain()
 			if diff := cmp.Diff(&test.want, got, cmp.AllowUnexported(obstacle{})); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestExplainAnEmulatorThatIsGone(t *testing.T) {
+	t.Parallel()
+	guest, _ := architectureOf("arm64")
+	fixed := binfmtEntry{name: "good", enabled: true, interpreter: "/opt/qemu", flags: "F"}
+	open := binfmtEntry{name: "bad", enabled: true, interpreter: "/gone/qemu"}
+	got := faultyProbe{
+		guest: guest, root: "/bm", handlers: []binfmtEntry{fixed, open}, gone: open.interpreter, outcome: probeOutcome{errno: syscall.ENOENT},
+	}.explain()
+	want := &obstacle{
+		"the emulator /gone/qemu of the handler bad is gone (no such file or directory)",
+		"put it back, or remove the handler: echo -1 | sudo tee /bm/bad",
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(obstacle{})); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -15,11 +15,11 @@ import (
 const secondSuffix = ".second"
 
 // Second registers another emulator for the architecture of one that crashed, beside it: the kernel asks the youngest handler first, so
-// from then on programs run by the second. It is another file, with another content, out of the folders of config.SearchPath or one of
-// the further candidates, and proved like any other. Unregister removes both.
+// from then on programs run by the second. It is another file, with another content, out of the folders of config.SearchPath or out of
+// config.Image, and proved like any other. Unregister removes both.
 //
 // The result is WayRegistered, or WayMissing with the reason if there is no other emulator that works. Errors are as those of Emulate.
-func Second(ctx context.Context, config EmulationConfig, crashed Emulation, candidates []string) (Emulation, error) {
+func Second(ctx context.Context, config EmulationConfig, crashed Emulation) (Emulation, error) {
 	config, err := config.complete()
 	if err != nil {
 		return Emulation{}, err
@@ -29,7 +29,7 @@ func Second(ctx context.Context, config EmulationConfig, crashed Emulation, cand
 	if !known {
 		return e.missing(&obstacle{fmt.Sprintf("no emulator is known for %s", crashed.Architecture), ""}), nil
 	}
-	return registerSecond(ctx, config, e, guest, others(crashed.Emulator, slices.Concat(emulatorPaths(config.SearchPath, guest), candidates)))
+	return registerSecond(ctx, config, e, guest, crashed.Emulator)
 }
 
 // emulatorPaths are the paths that an emulator of the architecture may have.

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package setup
+
+// ownFolder reports false: emulators are kept on Linux only.
+func ownFolder(string) bool { return false }
