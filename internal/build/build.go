@@ -37,6 +37,8 @@ type Request struct {
 	Status func(*buildkit.SolveStatus)
 	// Load takes an archive in the format of docker save, if the plan wants the image in the engine.
 	Load func(ctx context.Context, archive io.Reader) error
+	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
+	NamePlatforms bool
 }
 
 // Result is what became of one platform.
@@ -157,7 +159,7 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
 		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
 	}
-	if len(platforms) > 1 {
+	if len(platforms) > 1 || j.NamePlatforms {
 		opt["multi-platform"] = "true"
 	}
 	return opt

@@ -50,7 +50,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 		return
 	}
 	row.Seconds, row.Findings = result.Duration.Seconds(), result.Findings
-	row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
+	row.Node, row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
 	row.Status = report.StatusBuilt
 	if !result.Good() {
 		row.Status = report.StatusRejected
@@ -85,16 +85,28 @@ func (r *run) emulationOf(p plan.Platform) (setup.Emulation, bool) {
 	return setup.Emulation{}, false
 }
 
-// execution says how a platform's programs run, by which emulator, and whether they will when this run has ended.
-func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
+// execution says where a platform was built, how its programs run there, by which emulator, and whether they will run on this machine
+// when this run has ended.
+func (r *run) execution(p plan.Platform) (name, execution, by string, stays bool) {
+	placed := r.placed[p.String()]
+	n := r.nodes[placed.Node]
 	e, ok := r.emulationOf(p)
 	switch {
 	case !ok || e.Way == setup.WayMissing:
-		return "none", "", false
 	case e.Way == setup.WayNative:
-		return "native", "", true
+		stays = true
+	default:
+		by, stays = emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
 	}
-	return "emulated", emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
+	switch {
+	case !n.here || !ok:
+		return n.name, string(placed.Execution), "", stays
+	case e.Way == setup.WayMissing:
+		return n.name, "none", "", false
+	case e.Way == setup.WayNative:
+		return n.name, "native", "", true
+	}
+	return n.name, "emulated", by, stays
 }
 
 // hint says what to do about the failures that have a well-known cause.

@@ -13,6 +13,7 @@ import (
 
 // setup does at the same time what does not depend on each other: ask the registries, register emulators, start the builder.
 func (r *run) setup(ctx context.Context) error {
+	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	emulated := make(chan struct{})
 	if r.plan.Push {
@@ -22,6 +23,7 @@ func (r *run) setup(ctx context.Context) error {
 		defer close(emulated)
 		return r.emulate(ctx)
 	})
+	g.Go(func() error { return r.dialNodes(ctx) })
 	g.Go(func() error {
 		return r.startBuilder(ctx, func(ctx context.Context) error {
 			select {
@@ -32,7 +34,14 @@ func (r *run) setup(ctx context.Context) error {
 			}
 		})
 	})
-	return g.Wait()
+	err := g.Wait()
+	if r.own != nil {
+		r.nodes = append([]*node{r.own}, r.nodes...)
+	}
+	if err != nil {
+		return err
+	}
+	return r.settleNodes(outer)
 }
 
 func (r *run) emulationConfig() setup.EmulationConfig {
@@ -47,6 +56,12 @@ func (r *run) emulationConfig() setup.EmulationConfig {
 }
 
 func (r *run) emulate(ctx context.Context) error {
+	if r.plan.Builder.Elsewhere() || r.plan.Builder.RequireNative {
+		r.say("setup", "no emulator is registered on this machine: %s", map[bool]string{
+			true: "its builders are elsewhere", false: "every platform is to be built natively",
+		}[r.plan.Builder.Elsewhere()])
+		return nil
+	}
 	started := time.Now()
 	emulation, err := setup.Emulate(ctx, r.emulationConfig(), r.plan.Platforms)
 	if err != nil {
@@ -81,23 +96,31 @@ func emulator(e setup.Emulation) string {
 	return e.Emulator
 }
 
+// startBuilder makes the default builder ready, if it is not elsewhere.
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
+	if r.plan.Builder.Elsewhere() && !r.plan.Load {
+		return nil
+	}
 	started := time.Now()
 	engine, err := setup.Connect(ctx, r.Getenv)
 	if err != nil {
 		return err
 	}
 	r.engine = engine
-	if name := r.plan.Builder.Use; name != "" {
+	switch name := r.plan.Builder.Use; {
+	case r.plan.Builder.Elsewhere():
+		return nil // the engine only takes the image
+	case name != "":
 		r.builder, err = setup.UseBuilder(ctx, engine, name)
-	} else {
+	default:
 		r.builder, err = r.newBuilder(ctx, engine, before)
 	}
 	if err != nil {
 		return err
 	}
-	r.report.Builder = r.builder.Version
-	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.builder.Name, r.builder.Version, time.Since(started).Milliseconds())
+	b := r.builder
+	r.own = &node{name: b.Name, here: true, version: b.Version, client: b.Client, close: b.Close, logs: b.Logs}
+	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", b.Name, b.Version, time.Since(started).Milliseconds())
 	return nil
 }
 

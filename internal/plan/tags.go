@@ -105,15 +105,15 @@ func Loopback(registry string) bool {
 // builder reads the builder's settings, and what a registry on a loopback address means for it.
 func (r *reader) builder(p *Plan) Builder {
 	b := Builder{
-		Use:   r.in.Builder,
 		Image: defaultTo(r.in.BuildkitImage, "moby/buildkit:buildx-stable-1"),
 		Keep:  r.boolean("--keep-builder", r.in.KeepBuilder),
 	}
+	r.whichBuilder(&b)
 	if _, err := name.ParseReference(b.Image, name.WeakValidation); err != nil {
 		r.problem("--buildkit-image", b.Image, "it is not an image reference", "for example moby/buildkit:v0.33.1")
 	}
-	if b.Use != "" && (r.in.BuildkitdConfig != "" || r.in.BuildkitdConfigInline != "") {
-		r.problem("--builder", b.Use, "a builder's configuration is given too, and that of a running one cannot be changed", "leave out one of the two")
+	if !b.Started() && (r.in.BuildkitdConfig != "" || r.in.BuildkitdConfigInline != "") {
+		r.problem("--builder", withoutPassword(r.in.Builder), "a builder's configuration is given too, and that of a running one cannot be changed", "leave out one of the two")
 	}
 	config, ok := r.builderConfig()
 	if !ok {
@@ -121,7 +121,7 @@ func (r *reader) builder(p *Plan) Builder {
 	}
 	b.Config = config
 	b.Files, b.Authorities = r.takeFiles(config)
-	if b.Use != "" {
+	if !b.Started() {
 		return b // what follows is settled when a builder is started
 	}
 	var local []string
@@ -136,6 +136,9 @@ func (r *reader) builder(p *Plan) Builder {
 			p.Notes = append(p.Notes, fmt.Sprintf("registry %s is on a loopback address: the builder uses this host's network", registry))
 		}
 		b.HostNetwork = true
+		if len(b.Nodes) > 0 {
+			p.Notes = append(p.Notes, loopbackNote(registry))
+		}
 	}
 	for _, registry := range plain {
 		p.Notes = append(p.Notes, fmt.Sprintf("registry %s is on a loopback address: the builder speaks plain HTTP to it", registry))
