@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Node is a further builder, beside the default one or instead of it.
 type Node struct {
@@ -92,9 +89,4 @@ func (r *reader) nodePlatforms(text string) []Platform {
 		out = append(out, p)
 	}
 	return out
-}
-
-// loopbackNote says what a registry on this machine's loopback address is to builders elsewhere.
-func loopbackNote(registry string) string {
-	return fmt.Sprintf("registry %s is on a loopback address: every node must reach it by that name", registry)
 }

@@ -136,9 +136,6 @@ func (r *reader) builder(p *Plan) Builder {
 			p.Notes = append(p.Notes, fmt.Sprintf("registry %s is on a loopback address: the builder uses this host's network", registry))
 		}
 		b.HostNetwork = true
-		if len(b.Nodes) > 0 {
-			p.Notes = append(p.Notes, loopbackNote(registry))
-		}
 	}
 	for _, registry := range plain {
 		p.Notes = append(p.Notes, fmt.Sprintf("registry %s is on a loopback address: the builder speaks plain HTTP to it", registry))
