@@ -103,7 +103,7 @@ func envCommand(use user) *cobra.Command {
 certificate, user and password of the second one, the BuildKit image, its
 configuration file, and the folder of the emulators.`,
 		Args: cobra.NoArgs,
-		RunE: use(func(_ context.Context, l *lab, _ []string) error { return l.env() }),
+		RunE: use(func(ctx context.Context, l *lab, _ []string) error { return l.env(ctx) }),
 	}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,12 +10,16 @@ import (
 )
 
 // env prints what tests and the Makefile need to know, in a form that a shell and a program read alike.
-func (l *lab) env() error {
+func (l *lab) env(ctx context.Context) error {
 	password, err := os.ReadFile(l.secret("password"))
 	if err != nil {
 		return withHint(fmt.Errorf("env: reading the second registry's password: %w", err), "run: go run ./lab up")
 	}
 	host, err := hostArch()
+	if err != nil {
+		return fmt.Errorf("env: %w", err)
+	}
+	wrapper, _, err := l.runtimeWrapper(ctx)
 	if err != nil {
 		return fmt.Errorf("env: %w", err)
 	}
@@ -25,6 +31,7 @@ func (l *lab) env() error {
 		"LAB_TLS_PASSWORD=" + string(password),
 		"LAB_BUILDKIT_IMAGE=" + buildkitImage,
 		"LAB_BUILDKITD_CONFIG=" + filepath.Join(l.root, "lab", "buildkitd.toml"),
+		"LAB_OCI_RUNTIME=" + cmp.Or(wrapper, "runc"), // for a buildkitd outside of the engine
 		"LAB_QEMU_DIR=" + l.debs(host).qemuDir(host),
 	}
 	_, err = fmt.Fprintln(l.stdout, strings.Join(lines, "\n"))

@@ -98,29 +98,48 @@ func emulator(e setup.Emulation) string {
 
 // startBuilder makes the default builder ready, if it is not elsewhere.
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
-	if r.plan.Builder.Elsewhere() && !r.plan.Load {
+	started := time.Now()
+	if err := r.connectEngine(ctx); err != nil {
+		return err
+	}
+	var err error
+	switch b := r.plan.Builder; {
+	case b.Elsewhere():
+		return nil
+	case r.engine == nil || b.Local:
+		err = r.startLocal(ctx, before)
+	case b.Use != "":
+		r.builder, err = setup.UseBuilder(ctx, r.engine, b.Use)
+	default:
+		r.builder, err = r.newBuilder(ctx, r.engine, before)
+	}
+	if err != nil {
+		return err
+	}
+	if b := r.builder; b != nil {
+		r.own = &node{name: b.Name, here: true, version: b.Version, client: b.Client, close: b.Close, logs: b.Logs}
+	}
+	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.own.name, r.own.version, time.Since(started).Milliseconds())
+	return nil
+}
+
+// connectEngine connects to the Docker Engine, if this run needs one. Where none answers and none was named, a buildkitd that is
+// installed takes its place.
+func (r *run) connectEngine(ctx context.Context) error {
+	b := r.plan.Builder
+	if (b.Elsewhere() || b.Local) && !r.plan.Load {
 		return nil
 	}
-	started := time.Now()
 	engine, err := setup.Connect(ctx, r.Getenv)
-	if err != nil {
+	if err == nil {
+		r.engine = engine
+		return nil
+	}
+	daemon := setup.FindBuildkitd(filepath.SplitList(r.Getenv("PATH")))
+	if !b.Started() || r.plan.Load || b.Keep || daemon == "" || r.Getenv("DOCKER_HOST") != "" {
 		return err
 	}
-	r.engine = engine
-	switch name := r.plan.Builder.Use; {
-	case r.plan.Builder.Elsewhere():
-		return nil // the engine only takes the image
-	case name != "":
-		r.builder, err = setup.UseBuilder(ctx, engine, name)
-	default:
-		r.builder, err = r.newBuilder(ctx, engine, before)
-	}
-	if err != nil {
-		return err
-	}
-	b := r.builder
-	r.own = &node{name: b.Name, here: true, version: b.Version, client: b.Client, close: b.Close, logs: b.Logs}
-	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", b.Name, b.Version, time.Since(started).Milliseconds())
+	r.say("setup", "no Docker Engine answers: %s is started instead", daemon)
 	return nil
 }
 

@@ -32,9 +32,10 @@ type Local struct {
 	Client   *buildkit.Client
 	Version  string // of BuildKit
 	folder   string
+	kit      string // rootlesskit; empty: buildkitd runs as this user
 	process  *exec.Cmd
 	ended    chan struct{} // closed when the process has ended
-	log      *tail
+	log      *lastLines
 	once     sync.Once
 	closeErr error
 }
@@ -65,7 +66,10 @@ func StartLocal(ctx context.Context, config LocalConfig) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{folder: socketFolderOf(config.Run), ended: make(chan struct{}), log: &tail{}}
+	l := &Local{folder: socketFolderOf(config.Run), ended: make(chan struct{}), log: &lastLines{}}
+	if len(command) > 1 {
+		l.kit = command[0]
+	}
 	if err := config.write(l.folder); err != nil {
 		return nil, errors.Join(err, l.Close(ctx))
 	}
@@ -181,7 +185,7 @@ func (l *Local) Logs(context.Context) string { return l.log.String() }
 
 // Close ends buildkitd and everything that it has started, and removes its folder. It works after ctx was cancelled; more than one
 // call is one call.
-func (l *Local) Close(context.Context) error {
+func (l *Local) Close(ctx context.Context) error {
 	l.once.Do(func() {
 		if l.Client != nil {
 			_ = l.Client.Close() // the process ends next, and with it the connection
@@ -189,11 +193,23 @@ func (l *Local) Close(context.Context) error {
 		if l.process != nil && l.process.Process != nil {
 			l.end()
 		}
-		if err := removeTree(l.folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := l.removeFolder(ctx); err != nil {
 			l.closeErr = fmt.Errorf("folder %s of the local builder: removing: %w", l.folder, err)
 		}
 	})
 	return l.closeErr
+}
+
+// removeFolder takes away everything that buildkitd wrote. Under rootlesskit some of it belongs to other ids, which only a root of such
+// a namespace may remove.
+func (l *Local) removeFolder(ctx context.Context) error {
+	err := os.RemoveAll(l.folder)
+	if !errors.Is(err, fs.ErrPermission) || l.kit == "" {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), localGrace)
+	defer cancel()
+	return exec.CommandContext(ctx, l.kit, "rm", "-rf", l.folder).Run() //nolint:gosec // a program of the user's
 }
 
 // LocalError says that buildkitd could not be started on this machine.
@@ -203,7 +219,9 @@ type LocalError struct {
 }
 
 // Error gives the cause, with buildkitd's last words if it had any.
-func (e *LocalError) Error() string { return fmt.Sprintf("local builder: starting buildkitd: %v", e.Err) }
+func (e *LocalError) Error() string {
+	return fmt.Sprintf("local builder: starting buildkitd: %v", e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *LocalError) Unwrap() error { return e.Err }
@@ -224,8 +242,8 @@ func (e *LocalError) Hint() string {
 	return "its last words say why; buildkitd needs root with all capabilities, or rootlesskit"
 }
 
-// tail keeps the last lines that are written to it.
-type tail struct {
+// lastLines keeps the last lines that are written to it.
+type lastLines struct {
 	mu   sync.Mutex
 	text []byte
 }
@@ -236,7 +254,7 @@ const (
 )
 
 // Write never fails.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *lastLines) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.text = append(t.text, p...)
@@ -247,7 +265,7 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // String returns the last lines.
-func (t *tail) String() string {
+func (t *lastLines) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.Split(strings.TrimRight(string(t.text), "\n"), "\n")

@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"errors"
 	"os"
 	"runtime"
 	"syscall"
@@ -38,13 +37,4 @@ func (l *Local) end() {
 	}
 	_ = unix.Kill(-pid, unix.SIGKILL) // whoever is left in the group
 	<-l.ended
-}
-
-// removeTree removes a folder whose files belong to a user namespace's other users if they are removed from within it only.
-func removeTree(folder string) error {
-	err := os.RemoveAll(folder)
-	if errors.Is(err, os.ErrPermission) {
-		return err
-	}
-	return err
 }
