@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -22,6 +23,10 @@ func (l *lab) env(ctx context.Context) error {
 	if err != nil {
 		return withHint(fmt.Errorf("env: asking the first registry for %s: %w", installerName, err), "run: go run ./lab up")
 	}
+	wrapper, _, err := l.runtimeWrapper(ctx)
+	if err != nil {
+		return fmt.Errorf("env: %w", err)
+	}
 	lines := []string{
 		"LAB_REGISTRY=" + plainRegistry.address(),
 		"LAB_TLS_REGISTRY=" + secureRegistry.address(),
@@ -31,6 +36,7 @@ func (l *lab) env(ctx context.Context) error {
 		"LAB_BUILDKIT_IMAGE=" + buildkitImage,
 		"MULTIARCH_BUILDKIT_IMAGE=" + buildkitImage, // the program's own is on Docker Hub only
 		"LAB_BUILDKITD_CONFIG=" + filepath.Join(l.root, "lab", "buildkitd.toml"),
+		"LAB_OCI_RUNTIME=" + cmp.Or(wrapper, "runc"), // for a buildkitd outside of the engine
 		"LAB_QEMU_DIR=" + l.debs(host).qemuDir(host),
 		"LAB_BINFMT_IMAGE=" + installer.String(),
 	}

@@ -43,6 +43,8 @@ type Request struct {
 	// Retry is told that an emulator crashed, in a step or in the smoke test of a platform, before the platform is given up. It may
 	// provide another emulator. If it reports true, the platform is tried once more. It may be nil, and be called from several goroutines.
 	Retry func(ctx context.Context, p plan.Platform, crash *Failure) (again bool)
+	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
+	NamePlatforms bool
 }
 
 // Result is what became of one platform.
@@ -166,7 +168,7 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
 		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
 	}
-	if len(platforms) > 1 {
+	if len(platforms) > 1 || j.NamePlatforms {
 		opt["multi-platform"] = "true"
 	}
 	return opt

@@ -8,6 +8,8 @@ import (
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
 )
 
 // Failure is why one platform could not be built.
@@ -30,6 +32,18 @@ func (f *Failure) Error() string { return f.Err.Error() }
 
 // Unwrap returns the builder's own error.
 func (f *Failure) Unwrap() error { return f.Err }
+
+// killed is the exit status of a command that was killed (128 and SIGKILL), as all are when their builder ends.
+const killed = 137
+
+// Own reports whether the failure is surely the platform's: a command ended by itself, while the builder was there.
+func (f *Failure) Own() bool { return f.ExitCode != 0 && f.ExitCode != killed }
+
+// Lost reports whether an error of All says that the connection to the builder has ended.
+func Lost(err error) bool {
+	var vertex *errdefs.VertexError // the builder's own words
+	return err != nil && grpcerrors.Code(err) == codes.Unavailable && !errors.As(err, &vertex)
+}
 
 // failure reads what the builder's error knows about the step and its place in the Dockerfile.
 func (j *job) failure(err error) *Failure {

@@ -47,6 +47,9 @@ func (a *app) newHelper(run, image string) *setup.Helper {
 
 // confirm lets the builder say what its containers run.
 func (r *run) confirm(ctx context.Context) error {
+	if r.builder == nil {
+		return nil // it is not a container
+	}
 	emulation, err := r.builder.Confirm(ctx, r.emulation)
 	if err != nil {
 		return err

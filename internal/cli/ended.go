@@ -10,14 +10,10 @@ import (
 // errBuilderEnded is why a platform was not built that no step of the Dockerfile has failed.
 var errBuilderEnded = errors.New("the builder ended before it was built")
 
-// ended returns why the builder has ended, if that is what is behind a build's failures, and says so in the results: all that BuildKit's
-// client knows is that a connection broke.
-func (r *run) ended(ctx context.Context, results []build.Result, err error) error {
-	failed := err != nil
-	for _, result := range results {
-		failed = failed || result.Failure != nil
-	}
-	if !failed || ctx.Err() != nil {
+// ended returns why a builder has ended whose container is within reach, if that is what is behind a build's failures, and says so in
+// the results: all that BuildKit's client knows is that a connection broke.
+func (r *run) ended(ctx context.Context, n *node, results []build.Result) error {
+	if r.builder == nil || n != r.own {
 		return nil
 	}
 	ended := r.builder.Ended(ctx)

@@ -12,9 +12,10 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 )
 
-// platformsToRun are the platforms whose programs must run here. With --binfmt always nobody looks whether the build executes any.
+// platformsToRun are the platforms whose programs must run here. With --binfmt always, and where
+// nothing is to be built, nobody looks whether the build executes any.
 func (r *run) platformsToRun(ctx context.Context) []plan.Platform {
-	if r.plan.Binfmt == plan.BinfmtAlways {
+	if r.plan.Binfmt == plan.BinfmtAlways || r.plan.Dockerfile == "" {
 		return r.plan.Platforms
 	}
 	return r.neededPlatforms(ctx)

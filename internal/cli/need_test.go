@@ -68,7 +68,8 @@ func TestExecution(t *testing.T) {
 			test.need.Platform = test.platform
 			r.emulation, r.needs = []setup.Emulation{test.emulation}, []build.Need{test.need}
 			var got result
-			got.Execution, got.By, got.Stays = r.execution(test.platform)
+			r.placed = map[string]plan.Assignment{test.platform.String(): {Platform: test.platform, Execution: plan.Unlisted}}
+			_, got.Execution, got.By, got.Stays = r.execution(test.platform)
 			if got != test.want {
 				t.Errorf("execution() = %+v, want %+v", got, test.want)
 			}

@@ -14,16 +14,20 @@ import (
 )
 
 // publish makes the index of what was pushed by digest, and moves the tags if everything is good.
-func (r *run) publish(ctx context.Context, exported build.Exported) error {
+func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	repositories := r.plan.Repositories()
 	var images []plan.Pushed
-	if exported.Descriptor.Digest != "" {
-		var err error
-		if images, err = r.registry.Read(ctx, repositories[0], exported.Descriptor); err != nil {
+	for _, e := range exported {
+		if e.Descriptor.Digest == "" {
+			continue
+		}
+		pushed, err := r.registry.Read(ctx, repositories[0], e.Descriptor)
+		if err != nil {
 			return err
 		}
-		images = r.inOrder(images)
+		images = append(images, pushed...)
 	}
+	images = r.inOrder(images)
 	if err := r.verdict(); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 		return
 	}
 	row.Seconds, row.Findings = result.Duration.Seconds(), result.Findings
-	row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
+	row.Node, row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
 	row.Need, row.Crash = r.needOf(result.Platform).Why, r.crashed(result.Crash)
 	if result.Crash != nil && result.Good() {
 		row.Findings = append(row.Findings, r.crashFinding(result.Platform, result.Crash))
@@ -90,22 +90,34 @@ func (r *run) emulationOf(p plan.Platform) (setup.Emulation, bool) {
 	return setup.Emulation{}, false
 }
 
-// execution says how a platform's programs run, by which emulator, and whether they will when this run has ended.
-func (r *run) execution(p plan.Platform) (execution, by string, stays bool) {
+// execution says where a platform was built, how its programs run there, by which emulator, and whether they will run on this machine
+// when this run has ended.
+func (r *run) execution(p plan.Platform) (name, execution, by string, stays bool) {
+	placed := r.placed[p.String()]
+	n := r.nodes[placed.Node]
 	e, ok := r.emulationOf(p)
 	need := r.needOf(p)
 	if !ok && need.Needs { // not its own programs, but those of another platform that a stage names
 		e, ok = r.emulationOf(need.Foreign[0])
 	}
 	switch {
-	case !ok && need.Why != "":
-		return "cross", "", false
 	case !ok || e.Way == setup.WayMissing:
-		return "none", "", false
 	case e.Way == setup.WayNative:
-		return "native", "", true
+		stays = true
+	default:
+		by, stays = emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
 	}
-	return "emulated", emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
+	switch {
+	case !ok && need.Why != "" && placed.Execution != plan.Native:
+		return n.name, "cross", "", false
+	case !n.here || !ok:
+		return n.name, string(placed.Execution), "", stays
+	case e.Way == setup.WayMissing:
+		return n.name, "none", "", false
+	case e.Way == setup.WayNative:
+		return n.name, "native", "", true
+	}
+	return n.name, "emulated", by, stays
 }
 
 // way is how a platform's programs came to run.

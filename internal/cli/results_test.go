@@ -24,7 +24,7 @@ func finished(t *testing.T, env map[string]string, log io.Writer, statuses map[s
 	getenv := func(name string) string { return env[name] }
 	r := &run{
 		app:  &app{World: World{Getenv: getenv, Stdout: io.Discard, Stderr: log}, host: ci.Detect(getenv, log)},
-		plan: &plan.Plan{}, report: &report.Report{Outcome: report.Failed},
+		plan: &plan.Plan{}, report: &report.Report{Outcome: report.Failed}, nodes: []*node{{here: true}},
 	}
 	for _, name := range order {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform(t, name), Status: statuses[name]})

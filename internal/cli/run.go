@@ -28,11 +28,14 @@ type run struct {
 
 	home        *setup.Home
 	engine      *setup.Engine
-	builder     *setup.Builder
-	builderName string // of a new builder; empty: made from the id
+	builder     *setup.Builder // the default builder, where it is a container
+	builderName string         // of a new builder; empty: made from the id
+	own         *node          // the default builder, where this machine runs it
+	nodes       []*node        // all builders, the default one first
 	helper      *setup.Helper
 	emulation   []setup.Emulation
-	needs       []build.Need // by platform, in the plan's order; empty: nobody looked
+	needs       []build.Need               // by platform, in the plan's order; empty: nobody looked
+	placed      map[string]plan.Assignment // by platform: where it was built
 	crashes     crashes
 }
 
@@ -88,8 +91,8 @@ func (r *run) stages(ctx context.Context) error {
 		return err
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
-	defer context.AfterFunc(ctx, func() { _ = r.builder.Close(ctx) })()
-	var exported build.Exported
+	defer context.AfterFunc(ctx, func() { _ = r.closeNodes(ctx) })()
+	var exported []build.Exported
 	err := r.stage("build", func() (err error) {
 		exported, err = r.build(ctx)
 		return err
@@ -111,28 +114,32 @@ func (r *run) stages(ctx context.Context) error {
 // goroutines at once.
 func (r *run) stage(name string, do func() error) error { return r.timeline.Timed(name, do) }
 
-func (r *run) build(ctx context.Context) (build.Exported, error) {
+// build builds every platform on the node that it belongs to.
+func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 	display, closeDisplay, err := r.display(ctx)
 	if err != nil {
-		return build.Exported{}, err
+		return nil, err
 	}
-	began := time.Now()
-	results, exported, err := build.All(ctx, r.builder.Client, build.Request{
-		Plan: r.plan, Check: r.check(), Status: display.Status, Load: r.engine.LoadImage, Emulated: r.emulated, Retry: r.retry,
-	})
-	r.timePlatforms(began, results)
+	f := r.newFleet(display)
+	if len(r.nodes) == 1 {
+		err = f.runAlone(ctx, r.plan.Platforms)
+	} else {
+		f.run(ctx, r.plan.Platforms)
+	}
 	err = errors.Join(err, closeDisplay())
-	ended := r.ended(ctx, results, err)
-	for i, result := range results {
-		r.fill(&r.report.Platforms[i], result)
+	r.placed = f.placed
+	for i := range r.report.Platforms {
+		row := &r.report.Platforms[i]
+		r.fill(row, f.results[row.Platform.String()])
 	}
-	if ended != nil {
-		return exported, ended
+	r.reportLost(f)
+	if ended := (*setup.EndedError)(nil); errors.As(err, &ended) {
+		return f.exported, err // it has its own last words
 	}
-	if err != nil && ctx.Err() == nil {
-		return exported, fmt.Errorf("%w; the builder's last words:\n%s", err, r.builder.Logs(ctx))
+	if logs := r.nodes[0].logs; err != nil && ctx.Err() == nil && logs != nil {
+		return f.exported, fmt.Errorf("%w; the builder's last words:\n%s", err, logs(ctx))
 	}
-	return exported, err
+	return f.exported, err
 }
 
 // check is what every platform must pass before it is pushed.
@@ -163,9 +170,8 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
-	var problems []error
+	problems := []error{r.closeNodes(ctx)}
 	if r.builder != nil {
-		problems = append(problems, r.builder.Close(ctx))
 		if r.plan.Builder.Keep {
 			r.say("close", "builder %s is left running; use it by --builder %[1]s, remove it by: multiarch-action cleanup --run %s", r.builder.Name, r.id)
 		}

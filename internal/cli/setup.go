@@ -17,7 +17,10 @@ func (r *run) setup(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	return r.confirm(ctx)
+	if err := r.confirm(ctx); err != nil {
+		return err
+	}
+	return r.settleNodes(ctx)
 }
 
 // prepare does at the same time what does not depend on each other: ask the registries, register emulators, start the builder.
@@ -33,6 +36,7 @@ func (r *run) prepare(ctx context.Context) error {
 		defer close(emulated)
 		return r.stage("setup/handlers", func() error { return r.emulate(ctx) })
 	})
+	g.Go(func() error { return r.dialNodes(ctx) })
 	g.Go(func() error {
 		return r.startBuilder(ctx, func(ctx context.Context) error {
 			select {
@@ -43,7 +47,11 @@ func (r *run) prepare(ctx context.Context) error {
 			}
 		})
 	})
-	return g.Wait()
+	err := g.Wait()
+	if r.own != nil {
+		r.nodes = append([]*node{r.own}, r.nodes...)
+	}
+	return err
 }
 
 func (r *run) emulationConfig() (setup.EmulationConfig, error) {
@@ -62,6 +70,14 @@ func (r *run) emulationConfig() (setup.EmulationConfig, error) {
 }
 
 func (r *run) emulate(ctx context.Context) error {
+	if r.plan.Builder.Elsewhere() || r.plan.Builder.RequireNative {
+		why := "every platform is to be built natively"
+		if r.plan.Builder.Elsewhere() {
+			why = "its builders are elsewhere"
+		}
+		r.say("setup", "no emulator is registered on this machine: %s", why)
+		return nil
+	}
 	started := time.Now()
 	config, err := r.emulationConfig()
 	if err != nil {
@@ -82,29 +98,55 @@ func (a *app) connect(ctx context.Context, stage string) (*setup.Engine, error) 
 	return setup.Connect(ctx, a.Getenv, func(text string) { a.say(stage, "%s", text) })
 }
 
+// startBuilder makes the default builder ready, if it is not elsewhere.
 func (r *run) startBuilder(ctx context.Context, before func(context.Context) error) error {
 	started := time.Now()
-	engine, err := r.connect(ctx, "setup")
-	r.timeline.Took("setup/engine", started, time.Now())
+	if err := r.connectEngine(ctx); err != nil {
+		return err
+	}
+	if r.engine != nil {
+		defer r.sweep(ctx)()
+	}
+	var err error
+	switch b := r.plan.Builder; {
+	case b.Elsewhere():
+		return nil
+	case r.engine == nil || b.Local:
+		err = r.startLocal(ctx, before)
+	case b.Use != "":
+		r.builder, err = setup.UseBuilder(ctx, r.engine, b.Use)
+	default:
+		r.builder, err = r.newBuilder(ctx, r.engine, before)
+	}
 	if err != nil {
 		return err
 	}
-	r.engine = engine
-	defer r.sweep(ctx)()
-	if name := r.plan.Builder.Use; name != "" {
-		r.builder, err = setup.UseBuilder(ctx, engine, name)
-	} else {
-		r.builder, err = r.newBuilder(ctx, engine, before)
+	if b := r.builder; b != nil {
+		r.own = &node{name: b.Name, here: true, version: b.Version, client: b.Client, close: b.Close, logs: b.Logs}
 	}
-	if err != nil {
+	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.own.name, r.own.version, time.Since(started).Milliseconds())
+	return nil
+}
+
+// connectEngine connects to the Docker Engine, if this run needs one. Where none answers and none was named, a buildkitd that is
+// installed takes its place.
+func (r *run) connectEngine(ctx context.Context) error {
+	b := r.plan.Builder
+	if (b.Elsewhere() || b.Local) && !r.plan.Load {
+		return nil
+	}
+	err := r.stage("setup/engine", func() (err error) {
+		r.engine, err = r.connect(ctx, "setup")
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	daemon := setup.FindBuildkitd(filepath.SplitList(r.Getenv("PATH")))
+	if !b.Started() || r.plan.Load || b.Keep || daemon == "" || r.Getenv("DOCKER_HOST") != "" {
 		return err
 	}
-	r.report.Builder = r.builder.Version
-	if warning := r.builder.VersionWarning(); warning != "" {
-		r.report.Notes = append(r.report.Notes, warning)
-		r.say("setup", "%s", warning)
-	}
-	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.builder.Name, r.builder.Version, time.Since(started).Milliseconds())
+	r.say("setup", "no Docker Engine answers: %s is started instead", daemon)
 	return nil
 }
 

@@ -20,6 +20,8 @@ type Inputs struct {
 	Verify           string
 
 	Builder               string
+	Nodes                 []string
+	RequireNative         string
 	BuildkitImage         string
 	BuildkitdConfig       string
 	BuildkitdConfigInline string
@@ -132,8 +134,18 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			text: func(in *Inputs) *string { return &in.Verify },
 		},
 		{
-			Name: "builder", Flag: "builder", Kind: KindText, Help: "name of a running builder that an earlier run kept (default: start one)",
+			Name: "builder", Flag: "builder", Kind: KindText,
+			Help: "name of a builder that an earlier run kept, address of a running BuildKit, local or none (default: start a container)",
 			text: func(in *Inputs) *string { return &in.Builder },
+		},
+		{
+			Name: "nodes", Flag: "node", Kind: KindLines,
+			Help: "a further builder, for example linux/arm64=tcp://arm:1234,cacert=ca.pem,cert=cert.pem,key=key.pem",
+			list: func(in *Inputs) *[]string { return &in.Nodes },
+		},
+		{
+			Name: "require-native", Flag: "require-native", Kind: KindBool, Default: "false", Help: "build nothing unless every platform has a node that runs it natively",
+			text: func(in *Inputs) *string { return &in.RequireNative },
 		},
 		{
 			Name: "buildkit-image", Flag: "buildkit-image", Kind: KindText, Default: BuildkitImage, Help: "image of the builder",

@@ -79,8 +79,17 @@ type SmokeTest struct {
 
 // Builder says which builder to start, or which to use.
 type Builder struct {
-	// Use is the name of a running builder. The other settings do not concern it.
-	Use    string        `json:"use,omitempty"`
+	// Use is the name of a running builder that an earlier run kept. Image, Config and Keep do not concern it, as they do not
+	// concern a remote one.
+	Use string `json:"use,omitempty"`
+	// Remote is a BuildKit that somebody else runs; it is never removed. nil: none.
+	Remote *Endpoint `json:"remote,omitempty"`
+	Local  bool      `json:"local,omitempty"` // start buildkitd as a process of this run instead of a container
+	None   bool      `json:"none,omitempty"`  // the nodes do everything
+	Nodes  []Node    `json:"nodes,omitempty"`
+	// RequireNative forbids platforms that no node runs natively.
+	RequireNative bool `json:"requireNative,omitempty"`
+
 	Image  string        `json:"image"`
 	Config BuilderConfig `json:"config"`
 	// Files are copies of the certificates that the configuration names, by their path below /etc/buildkit in the container.

@@ -105,15 +105,15 @@ func Loopback(registry string) bool {
 // builder reads the builder's settings, and what a registry on a loopback address means for it.
 func (r *reader) builder(p *Plan) Builder {
 	b := Builder{
-		Use:   r.in.Builder,
 		Image: defaultTo(r.in.BuildkitImage, BuildkitImage),
 		Keep:  r.boolean("--keep-builder", r.in.KeepBuilder),
 	}
+	r.whichBuilder(&b)
 	if _, err := name.ParseReference(b.Image, name.WeakValidation); err != nil {
 		r.problem("--buildkit-image", b.Image, "it is not an image reference", "for example moby/buildkit:v0.33.1")
 	}
-	if b.Use != "" && r.describesBuilder() {
-		r.problem("--builder", b.Use, "a builder's configuration is given too, and that of a running one cannot be changed", "leave out one of the two")
+	if !b.Started() && r.describesBuilder() {
+		r.problem("--builder", withoutPassword(r.in.Builder), "a builder's configuration is given too, and that of a running one cannot be changed", "leave out one of the two")
 	}
 	r.driverOptions(p, &b)
 	r.proxies(p, &b)
@@ -126,7 +126,7 @@ func (r *reader) builder(p *Plan) Builder {
 	r.dockerAuthorities(config)
 	p.Tags = config.plainHTTP(p.Tags)
 	b.Files, b.Authorities = r.takeFiles(config)
-	if b.Use != "" {
+	if !b.Started() {
 		return b // what follows is settled when a builder is started
 	}
 	b.HostNetwork = b.Options.Network == "host"

@@ -63,14 +63,21 @@ func (r *Report) sign() string {
 }
 
 func (r *Report) markdownTable(b *strings.Builder) {
-	b.WriteString("| Platform | Status | Digest | Size | Layers | Run | Time | Checks | Smoke test |\n|---|---|---|---:|---:|---|---:|---|---|\n")
+	node := func(text string) string { // a column that a single builder does not need
+		if !r.manyNodes() {
+			return ""
+		}
+		return text + " | "
+	}
+	fmt.Fprintf(b, "| Platform | Status | Digest | Size | Layers | %sRun | Time | Checks | Smoke test |\n|---|---|---|---:|---:|%s---|---:|---|---|\n",
+		node("Node"), strings.ReplaceAll(node("---"), " ", ""))
 	for _, p := range r.Platforms {
 		layers := ""
 		if p.Layers > 0 {
 			layers = fmt.Sprint(p.Layers)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %.1f s | %s | %s |\n", p.Platform, p.Status, cell(shortDigest(p.Digest)), size(p.Size),
-			layers, markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.SmokeTest.phrase()))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.Status, cell(shortDigest(p.Digest)), size(p.Size),
+			layers, node(cell(p.Node)), markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.SmokeTest.phrase()))
 	}
 	b.WriteString("\n")
 }
@@ -95,6 +102,11 @@ func (r *Report) markdownProblems() []string {
 	for _, p := range r.Platforms {
 		if p.Failure != nil {
 			out = append(out, p.markdownFailure())
+		}
+	}
+	for _, n := range r.Nodes {
+		if n.Problem != "" {
+			out = append(out, n.markdown())
 		}
 	}
 	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {

@@ -43,6 +43,7 @@ type Report struct {
 	Platforms     []Platform     `json:"platforms"`
 	Findings      []plan.Finding `json:"findings,omitempty"` // about the index as a whole
 	Builder       string         `json:"builder,omitempty"`  // version of BuildKit
+	Nodes         []Node         `json:"nodes,omitempty"`    // that were built on, or were to be
 	Notes         []string       `json:"notes,omitempty"`
 	Stages        []Stage        `json:"stages,omitempty"`
 	Seconds       float64        `json:"seconds"`
@@ -60,10 +61,11 @@ type Tag struct {
 type Platform struct {
 	Platform  plan.Platform  `json:"platform"`
 	Status    Status         `json:"status"`
+	Node      string         `json:"node,omitempty"` // where it was built
 	Digest    string         `json:"digest,omitempty"`
 	Size      int64          `json:"size,omitempty"` // compressed layers
 	Layers    int            `json:"layers,omitempty"`
-	Execution string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing here runs its programs
+	Execution string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing on the node runs its programs
 	Need      string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
 	Emulator  string         `json:"emulator,omitempty"`
 	Way       string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md

@@ -44,14 +44,20 @@ func (r *Report) begun() bool {
 }
 
 func (r *Report) table() string {
-	rows := []string{"PLATFORM\tSTATUS\tDIGEST\tSIZE\tLAYERS\tRUN\tTIME\tCHECKS\tSMOKE TEST"}
+	node := func(text string) string { // a column that a single builder does not need
+		if !r.manyNodes() {
+			return ""
+		}
+		return text + "\t"
+	}
+	rows := []string{"PLATFORM\tSTATUS\tDIGEST\tSIZE\tLAYERS\t" + node("NODE") + "RUN\tTIME\tCHECKS\tSMOKE TEST"}
 	for _, p := range r.Platforms {
 		layers := ""
 		if p.Layers > 0 {
 			layers = fmt.Sprint(p.Layers)
 		}
-		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\t%s",
-			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, p.execution(), p.Seconds, r.checks(p), p.SmokeTest.phrase()))
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s%s\t%.1fs\t%s\t%s",
+			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.SmokeTest.phrase()))
 	}
 	return aligned(rows)
 }
@@ -111,6 +117,11 @@ func (t Tag) phrase() string {
 // the other reports.
 func (r *Report) terminalProblems() []string {
 	var out []string
+	for _, n := range r.Nodes {
+		if n.Problem != "" {
+			out = append(out, n.terminal())
+		}
+	}
 	for _, severity := range []plan.Severity{plan.SeverityWarning, plan.SeverityError} {
 		for _, p := range r.Platforms {
 			for _, f := range p.Findings {

@@ -6,11 +6,9 @@ import "fmt"
 // (https://github.com/moby/buildkit/security/advisories).
 var oldestSafe = [3]int{0, 28, 1}
 
-// VersionWarning says that the builder's BuildKit has known vulnerabilities. It is empty where it has none, and where the version is not one
-// of upstream's releases.
-func (b *Builder) VersionWarning() string { return versionWarning(b.Version) }
-
-func versionWarning(version string) string {
+// VersionWarning says that a BuildKit has known vulnerabilities. It is empty where it has none, and where the version is not one of
+// upstream's releases.
+func VersionWarning(version string) string {
 	var v [3]int
 	if n, _ := fmt.Sscanf(version, "v%d.%d.%d", &v[0], &v[1], &v[2]); n != 3 {
 		return ""

@@ -11,8 +11,8 @@ func TestVersionWarning(t *testing.T) {
 		"v0.9.3":      "BuildKit v0.9.3 has known vulnerabilities, which v0.28.1 fixes; use a newer image for the builder",
 		"v0.12.5-dev": "BuildKit v0.12.5-dev has known vulnerabilities, which v0.28.1 fixes; use a newer image for the builder",
 	} {
-		if got := versionWarning(version); got != want {
-			t.Errorf("versionWarning(%q) = %q, want %q", version, got, want)
+		if got := VersionWarning(version); got != want {
+			t.Errorf("VersionWarning(%q) = %q, want %q", version, got, want)
 		}
 	}
 }

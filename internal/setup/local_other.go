@@ -1,0 +1,19 @@
+//go:build !linux
+
+package setup
+
+// supervise starts the process and waits for its end.
+func (l *Local) supervise(started chan<- error) {
+	defer close(l.ended)
+	err := l.process.Start()
+	started <- err
+	if err == nil {
+		_ = l.process.Wait() // how it ended stands in its log
+	}
+}
+
+// end ends the process.
+func (l *Local) end() {
+	_ = l.process.Process.Kill() // it may have ended
+	<-l.ended
+}
