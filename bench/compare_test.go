@@ -45,17 +45,20 @@ func TestCompareMeasuresTurnByTurn(t *testing.T) {
 		log   []string
 	}{
 		{
-			"cold, without the first run", cold, false, []time.Duration{90 * s, 2 * s},
+			"cold, without the first run", cold, false,
+			[]time.Duration{90 * s, 2 * s},
 			"x          cold           2.00 s         1.00 s     2.00        0 MiB        0 MiB",
 			[]string{"ours cold", "chain cold", "ours cold", "chain cold"},
 		},
 		{
-			"cold, with the first run of what takes long", cold, true, []time.Duration{90 * s, 30 * s},
+			"cold, with the first run of what takes long", cold, true,
+			[]time.Duration{90 * s, 30 * s},
 			"x          cold          90.00 s         1.00 s    90.00        0 MiB        0 MiB",
 			[]string{"ours cold", "chain cold"},
 		},
 		{
-			"warm, between start and stop", warm, true, []time.Duration{90 * s, 3 * s},
+			"warm, between start and stop", warm, true,
+			[]time.Duration{90 * s, 3 * s},
 			"x          warm           3.00 s         1.00 s     3.00        0 MiB        0 MiB",
 			[]string{"ours start", "chain start", "ours warm", "chain warm", "ours warm", "chain warm", "chain stop", "ours stop"},
 		},
