@@ -28,9 +28,9 @@ func main() {
 }
 
 const head = `multiarch-action, with verification, beside the usual chain of tools: medians of %d runs, turn by turn
-setup: emulators for five architectures and a builder, beside docker run --privileged %s --install, buildx create,
-  inspect --bootstrap; images are in the engine; removing both is not counted; cold: nothing is there; warm: both are there,
-  and are looked after: ours by setup --no-builder and a build of nothing, beside docker run … --install and inspect --bootstrap
+setup: emulators for five architectures and a builder, beside docker run --privileged %s --install (the lab's stand-in where
+  Docker Hub is out of reach), buildx create, inspect --bootstrap; images are in the engine; removing both is not counted; cold:
+  nothing is there; warm: both are there and are looked after, ours by setup --no-builder and a build of nothing
 others: %d platforms, beside buildx create, inspect --bootstrap, buildx build --push, imagetools inspect, buildx rm; emulators for
   the chain are registered beforehand, not counted; cold: a fresh builder, removed again; warm: a running builder, everything cached
 slow: hello with its base image pulled from and its result pushed to a registry %s away at %d Mbit/s

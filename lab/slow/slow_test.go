@@ -170,10 +170,15 @@ func TestALinkAddsItsDelayAndItsRate(t *testing.T) {
 	}
 }
 
-// A registry tells where to send a blob, and that place must be behind the link as well.
+// A registry tells where to send a blob, by the name under which it was asked, and that place must be behind the link as well.
 func TestARegistryWorksBehindTheLink(t *testing.T) {
 	t.Parallel()
-	store := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	memory := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	var asked sync.Map
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.Host, true)
+		memory.ServeHTTP(w, r)
+	}))
 	t.Cleanup(store.Close)
 	proxy, err := Start(t.Context(), strings.TrimPrefix(store.URL, "http://"), Link{Delay: time.Millisecond, BytesPerSecond: 1 << 30})
 	if err != nil {
@@ -198,6 +203,12 @@ func TestARegistryWorksBehindTheLink(t *testing.T) {
 	if err != nil || got.Digest != want {
 		t.Errorf("the registry has %v (%v), want %v", got, err, want)
 	}
+	asked.Range(func(host, _ any) bool {
+		if host != proxy.Address() {
+			t.Errorf("the registry was asked as %v, want %s", host, proxy.Address())
+		}
+		return true
+	})
 	if err := proxy.Close(); err != nil {
 		t.Fatal(err)
 	}
