@@ -32,12 +32,9 @@ func (r *run) emulatorImage() (*setup.EmulatorImage, error) {
 	}, nil
 }
 
-// newHelper registers emulators where this process may not; nil where this program does not find itself.
+// newHelper registers emulators where this process may not.
 func (a *app) newHelper(run, image string) *setup.Helper {
-	program, err := os.Executable()
-	if err != nil {
-		return nil
-	}
+	program, _ := os.Executable() // a helper that does not find this program says so
 	return &setup.Helper{
 		Connect: func(ctx context.Context) (*setup.Engine, error) { return a.connect(ctx, "setup") },
 		Image:   image, Program: program, Run: run, Version: a.version(),

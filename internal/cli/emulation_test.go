@@ -60,11 +60,15 @@ func TestNotRunning(t *testing.T) {
 		{"all that was asked for runs", []setup.Emulation{native, runs, builtin}, false, ""},
 		{"only native was asked for", []setup.Emulation{native}, false, ""},
 		{
-			"one is missing, one not to be relied on", []setup.Emulation{native, missing, unseen}, false,
+			"one is missing, one not to be relied on",
+			[]setup.Emulation{native, missing, unseen},
+			false,
 			"set-up: programs of 2 of 3 architectures cannot be relied on to run:\n  ppc64: it broke; mend it\n  arm: containers do not see it; restart",
 		},
 		{
-			"one that nobody has was asked for", []setup.Emulation{runs, nobodyHas}, false,
+			"one that nobody has was asked for",
+			[]setup.Emulation{runs, nobodyHas},
+			false,
 			"set-up: programs of 1 of 2 architectures cannot be relied on to run:\n  mips: there is none; none",
 		},
 		{"everything that there is", []setup.Emulation{native, runs, nobodyHas}, true, ""},

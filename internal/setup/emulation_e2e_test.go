@@ -273,6 +273,38 @@ func TestAKeptHandlerIsReliedOn(t *testing.T) {
 	}
 }
 
+// Two set-ups keep their handlers under one name: one registers it, and all others find it.
+func TestSetUpsAtTheSameTimeAgree(t *testing.T) {
+	config := newTestConfig(t)
+	config.Run = KeptRun
+	t.Cleanup(func() {
+		if err := removeEntry(binfmtRoot, handlerName(KeptRun, "mips")); err != nil {
+			t.Error(err)
+		}
+	})
+	platforms := parsePlatforms(t, "linux/mips")
+	for range 10 {
+		var group errgroup.Group
+		for range 4 {
+			group.Go(func() error {
+				results, err := Emulate(t.Context(), config, platforms)
+				for _, e := range results {
+					if e.Way != WayRegistered && e.Way != WayPresent || e.Problem != "" {
+						t.Errorf("got %+v, want it to run", e)
+					}
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if err := removeEntry(binfmtRoot, handlerName(KeptRun, "mips")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAHandlerOfAnotherRunIsBetterThanNone(t *testing.T) {
 	config := newTestConfig(t)
 	name := handlerName(config.Run+"-other", "loong64")

@@ -226,10 +226,6 @@ func (s *sighting) withObstacle(o *obstacle) *obstacle {
 func (m *emulator) register(ctx context.Context, e Emulation, guest architecture, emulator supply) (Emulation, *obstacle, error) {
 	flags, shown := emulator.flags(kernelRelease())
 	entry := guest.handler(handlerName(m.config.Run, guest.name)+m.suffix, emulator.path, flags)
-	// One of an earlier call that does not work any more would be in the way.
-	if err := removeEntry(m.config.Root, entry.name); err != nil {
-		return Emulation{}, nil, err
-	}
 	if err := ctx.Err(); err != nil {
 		return Emulation{}, nil, context.Cause(ctx)
 	}

@@ -118,6 +118,13 @@ func (m *emulator) fromImage(ctx context.Context, open []*task) supplies {
 
 func (m *emulator) registerAll(ctx context.Context, tasks []*task, found supplies) error {
 	return atOnce(ctx, tasks, func(ctx context.Context, t *task) error {
+		// One of an earlier call that does not work any more is in the way. One that came since the look is another set-up's.
+		name := handlerName(m.config.Run, t.guest.name)
+		if slices.ContainsFunc(t.seen.handlers, func(e binfmtEntry) bool { return e.name == name }) {
+			if err := removeEntry(m.config.Root, name); err != nil {
+				return err
+			}
+		}
 		registered, o, err := m.register(ctx, t.result, t.guest, found.byName[t.guest.name])
 		if err != nil {
 			return err
