@@ -30,7 +30,7 @@ func (r result) looked() []string {
 
 func TestEmulatorsAreRegisteredOnlyForWhatIsExecuted(t *testing.T) {
 	t.Parallel()
-	two := []string{"linux/amd64", "linux/riscv64"}
+	one := []string{"linux/riscv64"} // compiling takes its time
 	for _, test := range []struct {
 		name, folder string
 		platforms    []string
@@ -44,7 +44,7 @@ func TestEmulatorsAreRegisteredOnlyForWhatIsExecuted(t *testing.T) {
 			execution: "cross", need: "executes nothing foreign: cross-compiled on linux/amd64",
 		},
 		{
-			name: "cross-compiled, with a smoke test", folder: "../examples/cross", platforms: two, args: []string{"--test", "/hello"}, looked: []string{"amd64", "riscv64"},
+			name: "cross-compiled, with a smoke test", folder: "../examples/cross", platforms: one, args: []string{"--test", "/hello"}, looked: []string{"riscv64"},
 			execution: "emulated", need: "the smoke test executes on linux/riscv64",
 		},
 		{
@@ -53,7 +53,7 @@ func TestEmulatorsAreRegisteredOnlyForWhatIsExecuted(t *testing.T) {
 			execution: "emulated", need: "RUN echo \"Hello from $TARGETPLATFORM, built on $(uname -m)\" > /greeting (Dockerfile:5) executes on linux/riscv64",
 		},
 		{
-			name: "both", folder: "../examples/mixed", platforms: two, looked: []string{"amd64", "riscv64"},
+			name: "both", folder: "../examples/mixed", platforms: one, looked: []string{"riscv64"},
 			execution: "emulated", need: "RUN hello > /greeting (Dockerfile:10) executes on linux/riscv64",
 		},
 	} {
@@ -68,8 +68,8 @@ func TestEmulatorsAreRegisteredOnlyForWhatIsExecuted(t *testing.T) {
 			if p.Execution != test.execution || p.Need != test.need || (p.Emulator != "") != (test.execution == "emulated") {
 				t.Errorf("linux/riscv64: execution %q by %q because it %q; want %q because it %q", p.Execution, p.Emulator, p.Need, test.execution, test.need)
 			}
-			if got := r.platform(t, "linux/amd64").Execution; got != "native" {
-				t.Errorf("linux/amd64: execution %q, want native", got)
+			if slices.Contains(test.platforms, "linux/amd64") && r.platform(t, "linux/amd64").Execution != "native" {
+				t.Errorf("linux/amd64: execution %q, want native", r.platform(t, "linux/amd64").Execution)
 			}
 			wantNothingLeft(t, r.report.Run)
 		})
@@ -97,7 +97,7 @@ func TestCrossCompilingRegistersNoHandler(t *testing.T) {
 	if got := r.platform(t, "linux/arm/v6").Execution; got != "cross" {
 		t.Errorf("execution of linux/arm/v6 = %q, want cross", got)
 	}
-	r.wantStderr(t, strings.Join(foreignToAMD64, ", ")+": no emulator needed: it executes nothing foreign: cross-compiled on linux/amd64")
+	r.wantStderr(t, strings.Join(foreignToAMD64, ", ")+": no emulator needed: the build executes nothing foreign: cross-compiled on linux/amd64")
 }
 
 // handlersUntil collects the names of the handlers that are there when it looks, again and again until it is stopped.

@@ -103,20 +103,21 @@ func (a *analysis) need(ctx context.Context, p plan.Platform) Need {
 	if a.problem != nil {
 		return a.unknown(p, a.problem)
 	}
-	commands, err := a.commands(ctx, p, offline{})
-	if err != nil {
-		return a.unknown(p, err)
+	var need Need
+	for _, images := range []llb.ImageMetaResolver{offline{}, a.online} {
+		commands, err := a.commands(ctx, p, images)
+		if err != nil {
+			need = a.unknown(p, err) // offline perhaps only for want of a base image's variable
+			continue
+		}
+		if a.Plan.SmokeTest != nil && a.foreign(p) {
+			commands = append([]command{{platform: p}}, commands...)
+		}
+		if need = a.judge(p, commands); need.Needs {
+			break
+		}
 	}
-	if a.Plan.SmokeTest != nil && a.foreign(p) {
-		commands = append([]command{{platform: p}}, commands...)
-	}
-	if need := a.judge(p, commands); need.Needs {
-		return need
-	}
-	if commands, err = a.commands(ctx, p, a.online); err != nil {
-		return a.unknown(p, err)
-	}
-	return a.judge(p, commands)
+	return need
 }
 
 // unknown is the answer where there is none. What the machine runs by itself needs no emulator in any case, as far as one can see.

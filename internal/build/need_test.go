@@ -52,7 +52,7 @@ func baseImages(t *testing.T) (host string, requests *atomic.Int64) {
 	host = strings.TrimPrefix(server.URL, "http://")
 	for repository, config := range map[string]v1.Config{
 		"plain": {}, "onbuild": {OnBuild: []string{"RUN /prepare"}}, "onbuild-copy": {OnBuild: []string{"COPY --from=tools /tool /tool"}},
-		"library/busybox": {},
+		"library/busybox": {}, "env": {Env: []string{"FORMAT=zip"}},
 	} {
 		push(t, host+"/"+repository+":latest", config, amd64, arm64)
 	}
@@ -222,6 +222,9 @@ func TestNeedsForDockerfiles(t *testing.T) {
 		{
 			name: "a trigger of the Dockerfile itself", dockerfile: "FROM REGISTRY/plain AS base\nONBUILD RUN later\nFROM base\nCOPY . /\n",
 			want: Need{Needs: true, Foreign: foreign, Why: "RUN later (Dockerfile:3) executes on linux/arm64"},
+		},
+		{
+			name: "a variable of the base image", dockerfile: "FROM REGISTRY/env\nCOPY app${FORMAT:?unknown} /\n", want: Need{Why: onlyCopies},
 		},
 		{
 			name: "the usual frontend", dockerfile: "# syntax=docker/dockerfile:1\nFROM REGISTRY/plain\nCOPY . /\n", want: Need{Why: onlyCopies},

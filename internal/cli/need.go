@@ -52,7 +52,7 @@ func needLines(needs []build.Need, machine plan.Platform) []string {
 	var reasons []string
 	platforms := map[string][]string{}
 	for _, need := range needs {
-		reason := "no emulator needed: it " + need.Why
+		reason := "no emulator needed: the build " + need.Why
 		switch {
 		case need.Needs:
 			// The platform begins the line already.

@@ -28,7 +28,7 @@ func TestNeedLines(t *testing.T) {
 	}, platform(t, "linux/amd64"))
 	want := []string{
 		"linux/arm64, linux/arm/v7: its programs must run here: RUN make (Dockerfile:7)",
-		"linux/riscv64, linux/ppc64le: no emulator needed: it " + cross,
+		"linux/riscv64, linux/ppc64le: no emulator needed: the build " + cross,
 		"linux/386: its programs must run here: RUN make (Dockerfile:7) executes on linux/s390x",
 		"linux/s390x: its programs must run here: cannot be told: it is a riddle",
 	}
