@@ -46,6 +46,21 @@ func TestRegistryWithItsOwnAuthorityAndAPassword(t *testing.T) {
 	wantNothingLeft(t, r.report.Run)
 }
 
+func TestRegistryInputsNeedNoConfigurationOfBuildKit(t *testing.T) {
+	t.Parallel()
+	_, env := secured(t, w.lab["LAB_TLS_USER"], w.lab["LAB_TLS_PASSWORD"])
+	ref := strings.Replace(tag(t), w.lab["LAB_REGISTRY"], w.lab["LAB_TLS_REGISTRY"], 1)
+	i := invocation{env: env[:1], args: []string{
+		"build", "--platform", "linux/amd64,linux/arm64", "--registry-mirror", "docker.io=" + w.lab["LAB_REGISTRY"], "--insecure-registry", w.lab["LAB_REGISTRY"],
+		"--registry-ca", w.lab["LAB_TLS_REGISTRY"] + "=" + w.lab["LAB_TLS_CA"], "-t", ref, "--push", "../examples/hello",
+	}}
+	r := i.run(t)
+	r.wantCode(t, 0)
+	if digest := withEnv(t, env, w.crane, "digest", ref); strings.TrimSpace(digest) != r.report.Digest {
+		t.Errorf("the tag points at %s, want %s", digest, r.report.Digest)
+	}
+}
+
 func TestWrongPasswordEndsTheRunBeforeTheBuild(t *testing.T) {
 	t.Parallel()
 	config, env := secured(t, w.lab["LAB_TLS_USER"], "no-such-password")
