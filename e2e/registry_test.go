@@ -5,6 +5,10 @@ package e2e
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -59,6 +63,47 @@ func TestRegistryInputsNeedNoConfigurationOfBuildKit(t *testing.T) {
 	if digest := withEnv(t, env, w.crane, "digest", ref); strings.TrimSpace(digest) != r.report.Digest {
 		t.Errorf("the tag points at %s, want %s", digest, r.report.Digest)
 	}
+}
+
+// A registry that speaks plain HTTP on another machine must be named, or all speak TLS to it: BuildKit, and our own client.
+func TestPlainHTTPRegistryElsewhere(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", net.JoinHostPort(outsideAddress(t), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := listener.Addr().String()
+	server := &http.Server{Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: w.lab["LAB_REGISTRY"]})
+		r.Out.Host = r.In.Host
+	}}}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	defer func() { _ = server.Close() }()
+	ref := host + "/e2e/plain-elsewhere:1"
+	app := folder(t, map[string]string{"Dockerfile": runsAtOnce})
+	r := builds(app, []string{"linux/amd64"}, "-t", ref, "--push").run(t)
+	r.wantCode(t, 1)
+	r = builds(app, []string{"linux/amd64"}, "-t", ref, "--push", "--insecure-registry", host).run(t)
+	r.wantCode(t, 0)
+	if got := digestOf(t, strings.Replace(ref, host, w.lab["LAB_REGISTRY"], 1)); got != r.report.Digest {
+		t.Errorf("the tag points at %s, want %s", got, r.report.Digest)
+	}
+}
+
+// outsideAddress is an address of this machine that is not a loopback address.
+func outsideAddress(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range addresses {
+		if ip, _, err := net.ParseCIDR(address.String()); err == nil && ip.To4() != nil && !ip.IsLoopback() {
+			return ip.String()
+		}
+	}
+	t.Fatal("this machine has loopback addresses only")
+	return ""
 }
 
 func TestWrongPasswordEndsTheRunBeforeTheBuild(t *testing.T) {
