@@ -83,6 +83,7 @@ func TestPlainHTTPRegistryElsewhere(t *testing.T) {
 	app := folder(t, map[string]string{"Dockerfile": runsAtOnce})
 	r := builds(app, []string{"linux/amd64"}, "-t", ref, "--push").run(t)
 	r.wantCode(t, 1)
+	r.wantStderr(t, "hint: the registry speaks plain HTTP: if that is meant, add --insecure-registry "+host)
 	r = builds(app, []string{"linux/amd64"}, "-t", ref, "--push", "--insecure-registry", host).run(t)
 	r.wantCode(t, 0)
 	if got := digestOf(t, strings.Replace(ref, host, w.lab["LAB_REGISTRY"], 1)); got != r.report.Digest {
