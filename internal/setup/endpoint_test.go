@@ -82,6 +82,9 @@ func TestWhereAnEngineIsLookedFor(t *testing.T) {
 		{"TLS with the files of docker", map[string]string{"DOCKER_HOST": "tcp://a:1", "DOCKER_TLS": "1", "HOME": "/root"}, []string{
 			"tcp://a:1 from DOCKER_HOST, waited for, TLS by /root/.docker/ca.pem /root/.docker/cert.pem /root/.docker/key.pem, unverified",
 		}},
+		{"TLS without a home", map[string]string{"DOCKER_HOST": "tcp://a:1", "DOCKER_TLS_VERIFY": "1"}, []string{
+			"tcp://a:1 from DOCKER_HOST, waited for, TLS by /.docker/ca.pem /.docker/cert.pem /.docker/key.pem",
+		}},
 		{"docker-in-docker with TLS", map[string]string{"DOCKER_HOST": "tcp://docker:2376", "DOCKER_TLS_CERTDIR": "/certs"}, []string{
 			"tcp://docker:2376 from DOCKER_HOST, waited for, TLS by /certs/client/ca.pem /certs/client/cert.pem /certs/client/key.pem",
 		}},
