@@ -170,7 +170,7 @@ func (r *run) close(ctx context.Context) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return r.home.Close()
+	return r.home.Close(r.plan.Builder.Keep && r.builder != nil)
 }
 
 func (r *run) closeHandlers() error {

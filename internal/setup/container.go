@@ -33,7 +33,7 @@ func (c BuilderConfig) labels() map[string]string {
 
 // hostConfig says how the engine runs the container. It is privileged, as BuildKit starts containers itself; what a step of a build may
 // do is not touched by that, unless the user's flags allow entitlements.
-func (b *Builder) hostConfig(engine system.Info) *container.HostConfig {
+func (b *Builder) hostConfig(engine *system.Info) *container.HostConfig {
 	init := true // reaps the processes that build steps leave
 	options := b.config.Options
 	host := &container.HostConfig{

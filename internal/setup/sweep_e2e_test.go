@@ -3,6 +3,7 @@
 package setup
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"os"
@@ -73,7 +74,26 @@ func TestSweepRemovesHandlersOfEndedRunsOnly(t *testing.T) {
 	if _, err := os.Stat(homeOf(kept)); err != nil {
 		t.Errorf("the folder of a kept builder is gone: %v", err)
 	}
-	if err := alive.Close(); err != nil {
+	if err := alive.Close(false); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSweepThatCannotLookKeepsTheFolders(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	engine, err := Connect(t.Context(), os.Getenv, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = engine.Close() }()
+	ended := claim(t, newRun(), false)
+	ended.die(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if lines, err := Sweep(ctx, engine, EmulationConfig{Run: "none"}); err == nil || len(lines) > 0 {
+		t.Errorf("Sweep() = %q, %v, want an error alone", lines, err)
+	}
+	if _, err := os.Stat(ended.Folder()); err != nil {
+		t.Errorf("the next sweep does not know of the run: %v", err)
 	}
 }
