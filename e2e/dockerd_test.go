@@ -27,7 +27,7 @@ func newPrivateEngine(t *testing.T) *privateEngine {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	e := &privateEngine{host: "unix://" + in("s"), args: []string{
 		"--host", "unix://" + in("s"), "--data-root", in("data"), "--exec-root", in("exec"), "--pidfile", in("pid"), "--config-file", in("none.json"),
-		"--bridge=none", "--iptables=false", "--ip-forward=false",
+		"--registry-mirror", "http://" + w.lab["LAB_REGISTRY"], "--bridge=none", "--iptables=false", "--ip-forward=false",
 	}}
 	if err := os.WriteFile(in("none.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -43,7 +43,13 @@ func newPrivateEngine(t *testing.T) *privateEngine {
 		e.args = append(e.args, "--add-runtime", runtime+"="+info.Runtimes[runtime].Path, "--default-runtime", runtime)
 	}
 	e.start(t)
-	t.Cleanup(func() { e.stop(t) })
+	t.Cleanup(func() {
+		e.end(t, syscall.SIGTERM) // it ends its containers and its containerd
+		for _, mounted := range []string{in("data"), in("exec/netns/default")} {
+			for syscall.Unmount(mounted, syscall.MNT_DETACH) == nil { // once for each engine that was killed
+			}
+		}
+	})
 	return e
 }
 
@@ -78,12 +84,6 @@ func (e *privateEngine) end(t *testing.T, signal syscall.Signal) {
 	_ = e.cmd.Wait() // it was told to end
 }
 
-// stop ends the engine, which ends its containers and its containerd.
-func (e *privateEngine) stop(t *testing.T) {
-	t.Helper()
-	e.end(t, syscall.SIGTERM)
-}
-
 // load copies an image from the lab's engine.
 func (e *privateEngine) load(t *testing.T, image string) {
 	t.Helper()
@@ -110,9 +110,10 @@ func TestKilledEngineIsSurvivedByTheNextRun(t *testing.T) {
 	engine.load(t, w.lab["LAB_BUILDKIT_IMAGE"])
 	tmp := shortTemp(t)
 	build := func(dockerfile string) invocation {
-		i := builds(folder(t, map[string]string{"Dockerfile": dockerfile}), []string{"linux/amd64"})
-		i.tmp, i.env = tmp, []string{"DOCKER_HOST=" + engine.host}
-		return i
+		// The mirror, without which there is no base image, is known to the engine only.
+		return invocation{tmp: tmp, env: []string{"DOCKER_HOST=" + engine.host}, args: []string{
+			"build", "--platform", "linux/amd64", "--progress", "plain", folder(t, map[string]string{"Dockerfile": dockerfile}),
+		}}
 	}
 	s := build("FROM busybox\nRUN echo now && sleep 3\n").start(t, "| now")
 	engine.end(t, syscall.SIGKILL)
@@ -123,7 +124,7 @@ func TestKilledEngineIsSurvivedByTheNextRun(t *testing.T) {
 	engine.start(t)
 	r = build(runsAtOnce).run(t)
 	r.wantCode(t, 0)
-	r.wantStderr(t, "swept what runs that were killed have left: run "+s.run+": container multiarch-action-"+s.run)
+	r.wantStderr(t, "docker.io has the mirror "+w.lab["LAB_REGISTRY"]+" by the engine's configuration, and for the builder too", "swept what runs that were killed have left: run "+s.run+": container multiarch-action-"+s.run)
 	if left := must(t, "docker", "--host", engine.host, "ps", "-aq") + must(t, "docker", "--host", engine.host, "volume", "ls", "-q"); left != "" {
 		t.Errorf("left in the engine: %s", left)
 	}

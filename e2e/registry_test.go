@@ -5,6 +5,10 @@ package e2e
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -44,6 +48,63 @@ func TestRegistryWithItsOwnAuthorityAndAPassword(t *testing.T) {
 		t.Error("the password was printed")
 	}
 	wantNothingLeft(t, r.report.Run)
+}
+
+func TestRegistryInputsNeedNoConfigurationOfBuildKit(t *testing.T) {
+	t.Parallel()
+	_, env := secured(t, w.lab["LAB_TLS_USER"], w.lab["LAB_TLS_PASSWORD"])
+	ref := strings.Replace(tag(t), w.lab["LAB_REGISTRY"], w.lab["LAB_TLS_REGISTRY"], 1)
+	i := invocation{env: env[:1], args: []string{
+		"build", "--platform", "linux/amd64,linux/arm64", "--registry-mirror", "docker.io=" + w.lab["LAB_REGISTRY"], "--insecure-registry", w.lab["LAB_REGISTRY"],
+		"--registry-ca", w.lab["LAB_TLS_REGISTRY"] + "=" + w.lab["LAB_TLS_CA"], "-t", ref, "--push", "../examples/hello",
+	}}
+	r := i.run(t)
+	r.wantCode(t, 0)
+	if digest := withEnv(t, env, w.crane, "digest", ref); strings.TrimSpace(digest) != r.report.Digest {
+		t.Errorf("the tag points at %s, want %s", digest, r.report.Digest)
+	}
+}
+
+// A registry that speaks plain HTTP on another machine must be named, or all speak TLS to it: BuildKit, and our own client.
+func TestPlainHTTPRegistryElsewhere(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", net.JoinHostPort(outsideAddress(t), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := listener.Addr().String()
+	server := &http.Server{Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: w.lab["LAB_REGISTRY"]})
+		r.Out.Host = r.In.Host
+	}}}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	defer func() { _ = server.Close() }()
+	ref := host + "/e2e/plain-elsewhere:1"
+	app := folder(t, map[string]string{"Dockerfile": runsAtOnce})
+	r := builds(app, []string{"linux/amd64"}, "-t", ref, "--push").run(t)
+	r.wantCode(t, 1)
+	r.wantStderr(t, "hint: the registry speaks plain HTTP: if that is meant, add --insecure-registry "+host)
+	r = builds(app, []string{"linux/amd64"}, "-t", ref, "--push", "--insecure-registry", host).run(t)
+	r.wantCode(t, 0)
+	if got := digestOf(t, strings.Replace(ref, host, w.lab["LAB_REGISTRY"], 1)); got != r.report.Digest {
+		t.Errorf("the tag points at %s, want %s", got, r.report.Digest)
+	}
+}
+
+// outsideAddress is an address of this machine that is not a loopback address.
+func outsideAddress(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range addresses {
+		if ip, _, err := net.ParseCIDR(address.String()); err == nil && ip.To4() != nil && !ip.IsLoopback() {
+			return ip.String()
+		}
+	}
+	t.Fatal("this machine has loopback addresses only")
+	return ""
 }
 
 func TestWrongPasswordEndsTheRunBeforeTheBuild(t *testing.T) {

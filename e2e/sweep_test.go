@@ -96,9 +96,6 @@ func TestNextRunSweepsWhatAKilledOneLeft(t *testing.T) {
 	living := forever.start(t, "| now")
 	killed := forever.start(t, "| now")
 	killed.end(t, syscall.SIGKILL)
-	if left := ofRun(t, killed.run); len(left) != 2 {
-		t.Fatalf("the killed run has left %q, want a container and a volume", left)
-	}
 	bystanders := []string{
 		bystander(t, "multiarch-action.owner=another/1/2/3"),
 		bystander(t, "multiarch-action.owner="+goneOwner(t), "multiarch-action.kept=true"),
@@ -107,7 +104,8 @@ func TestNextRunSweepsWhatAKilledOneLeft(t *testing.T) {
 
 	r := atOnce.run(t)
 	r.wantCode(t, 0)
-	r.wantStderr(t, "swept what runs that were killed have left: ", "run "+killed.run+": container multiarch-action-"+killed.run+", volume ")
+	// Runs of other tests may have swept the container meanwhile, but they do not see this folder.
+	r.wantStderr(t, "swept what runs that were killed have left: ", "folder "+filepath.Join(tmp, "multiarch-action-"+killed.run))
 	wantNothingLeft(t, killed.run)
 	if left := ofRun(t, living.run); len(left) != 2 {
 		t.Errorf("of the run that goes on there is %q, want its container and its volume", left)

@@ -184,5 +184,5 @@ func (r *run) close(ctx context.Context) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return r.home.Close()
+	return r.home.Close(r.plan.Builder.Keep && r.builder != nil)
 }

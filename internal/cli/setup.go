@@ -155,7 +155,7 @@ func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(
 	if err != nil {
 		return nil, err
 	}
-	for _, note := range r.plan.Builder.Config.Adopt(registries) {
+	for _, note := range r.plan.Builder.Adopt(registries) {
 		r.say("setup", "%s", note)
 	}
 	config, err := r.plan.Builder.Config.TOML()

@@ -43,8 +43,7 @@ func (r *reader) registryInputs(config BuilderConfig) {
 			r.problem("--registry-ca", line, "the file cannot be read", "name a certificate in PEM, relative to the working directory")
 			continue
 		}
-		settings := config.registry(host)
-		settings["ca"] = append(list(settings["ca"]), file)
+		config.trust(host, file)
 	}
 }
 
@@ -90,7 +89,7 @@ func (r *reader) dockerAuthorities(config BuilderConfig) {
 			continue
 		}
 		if found := authoritiesIn(folder.Name(), files); len(found) > 0 {
-			config.registry(folder.Name())["ca"] = found
+			config.trust(folder.Name(), found...)
 		}
 	}
 }
@@ -104,6 +103,15 @@ func authoritiesIn(host string, files []fs.DirEntry) []any {
 		}
 	}
 	return out
+}
+
+// trust adds authorities of a registry. BuildKit would speak plain HTTP to one on a loopback address if nothing were said.
+func (c BuilderConfig) trust(host string, files ...any) {
+	settings := c.registry(host)
+	settings["ca"] = append(list(settings["ca"]), files...)
+	if _, said := settings["http"]; !said && Loopback(host) {
+		settings["http"] = false
+	}
 }
 
 // registry returns the settings of a registry, making them where there are none.
@@ -128,9 +136,27 @@ type EngineRegistries struct {
 	Insecure []string // hosts whose certificates it does not check, or that speak plain HTTP
 }
 
-// Adopt adds what the engine knows about registries, where the configuration says nothing: a BuildKit in a container of its own does not
-// know it otherwise. It returns what it has added, for people.
-func (c BuilderConfig) Adopt(engine EngineRegistries) []string {
+// Adopt adds what the engine knows about registries to the builder's configuration, where that says nothing: a BuildKit in a container of
+// its own does not know it otherwise. It returns what it has added, for people.
+func (b *Builder) Adopt(engine EngineRegistries) []string {
+	notes := b.Config.adopt(engine)
+	return append(notes, b.reachLoopback(b.Config.loopbackRegistries())...)
+}
+
+// reachLoopback gives the builder this host's network if one of the registries is on a loopback address.
+func (b *Builder) reachLoopback(registries []string) []string {
+	if len(registries) == 0 || b.HostNetwork {
+		return nil
+	}
+	note := "registry " + registries[0] + " is on a loopback address"
+	if b.Options.Network != "" {
+		return []string{fmt.Sprintf("%s, which the builder's network %q does not reach", note, b.Options.Network)}
+	}
+	b.HostNetwork = true
+	return []string{note + ": the builder uses this host's network"}
+}
+
+func (c BuilderConfig) adopt(engine EngineRegistries) []string {
 	var notes []string
 	for _, host := range engine.Insecure {
 		if _, said := c.Registries()[host]; said {
@@ -143,7 +169,7 @@ func (c BuilderConfig) Adopt(engine EngineRegistries) []string {
 	hub := c.registry("docker.io")
 	if hub["mirrors"] != nil || len(engine.Mirrors) == 0 {
 		if len(hub) == 0 {
-			delete(c["registry"].(map[string]any), "docker.io") //nolint:errcheck // registry has just used it
+			delete(c["registry"].(map[string]any), "docker.io")
 		}
 		return notes
 	}

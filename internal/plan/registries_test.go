@@ -115,25 +115,34 @@ func TestRegistryInputsRefuse(t *testing.T) {
 
 func TestAdoptTheEnginesRegistries(t *testing.T) {
 	t.Parallel()
-	engine := plan.EngineRegistries{Mirrors: []string{"https://mirror.example/", "http://plain.example:5000"}, Insecure: []string{"insecure.example", "said.example"}}
-	for _, test := range []struct{ name, inline, want string }{
-		{"nothing said", "[registry.\"said.example\"]\nhttp = false\n", `[registry]
+	engine := plan.EngineRegistries{Mirrors: []string{"https://mirror.example/", "http://localhost:5000"}, Insecure: []string{"insecure.example", "said.example"}}
+	const insecure = "registry insecure.example is insecure by the engine's configuration, and for the builder too"
+	for _, test := range []struct {
+		name, inline, network, want string
+		notes                       []string
+	}{
+		{"nothing said", "[registry.\"said.example\"]\nhttp = false\n", "", `[registry]
 [registry.'docker.io']
-mirrors = ['mirror.example', 'plain.example:5000']
+mirrors = ['mirror.example', 'localhost:5000']
 
 [registry.'insecure.example']
 http = true
 insecure = true
 
-[registry.'plain.example:5000']
+[registry.'localhost:5000']
 http = true
 
 [registry.'said.example']
 http = false
-`},
-		{"mirrors said", "[registry.\"said.example\"]\nhttp = false\n[registry.\"docker.io\"]\nmirrors = [\"mine.example\"]\n", `[registry]
+`, []string{
+			insecure,
+			"docker.io has the mirror mirror.example by the engine's configuration, and for the builder too",
+			"docker.io has the mirror localhost:5000 by the engine's configuration, and for the builder too",
+			"registry localhost:5000 is on a loopback address: the builder uses this host's network",
+		}},
+		{"mirrors said", "[registry.\"said.example\"]\nhttp = false\n[registry.\"docker.io\"]\nmirrors = [\"localhost:1\"]\n", "bridge", `[registry]
 [registry.'docker.io']
-mirrors = ['mine.example']
+mirrors = ['localhost:1']
 
 [registry.'insecure.example']
 http = true
@@ -141,28 +150,32 @@ insecure = true
 
 [registry.'said.example']
 http = false
-`},
+`, []string{insecure, `registry localhost:1 is on a loopback address, which the builder's network "bridge" does not reach`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlan(t, with(func(in *plan.Inputs) { in.BuildkitdConfigInline = test.inline }), nil)
+			p := newPlan(t, with(func(in *plan.Inputs) {
+				in.BuildkitdConfigInline = test.inline
+				if test.network != "" {
+					in.DriverOpts = []string{"network=" + test.network}
+				}
+			}), nil)
 			delete(p.Builder.Config, "system")
-			p.Builder.Config.Adopt(engine)
+			notes := p.Builder.Adopt(engine)
 			if diff := cmp.Diff(test.want, tomlOf(t, p.Builder)); diff != "" {
 				t.Errorf("TOML() differs (-want +got):\n%s", diff)
 			}
+			if diff := cmp.Diff(test.notes, notes); diff != "" {
+				t.Errorf("Adopt() differs (-want +got):\n%s", diff)
+			}
 		})
 	}
-	config := plan.BuilderConfig{"registry": map[string]any{}}
-	if notes := config.Adopt(plan.EngineRegistries{}); notes != nil {
+	p := newPlan(t, good(), nil)
+	if notes := p.Builder.Adopt(plan.EngineRegistries{}); notes != nil {
 		t.Errorf("Adopt() of nothing = %q", notes)
 	}
-	if diff := cmp.Diff(plan.BuilderConfig{"registry": map[string]any{}}, config); diff != "" {
-		t.Errorf("Adopt() of nothing changes the configuration:\n%s", diff)
-	}
-	want := []string{"registry a.example is insecure by the engine's configuration, and for the builder too", "docker.io has the mirror m.example by the engine's configuration, and for the builder too"}
-	if diff := cmp.Diff(want, config.Adopt(plan.EngineRegistries{Mirrors: []string{"https://m.example"}, Insecure: []string{"a.example"}})); diff != "" {
-		t.Errorf("Adopt() differs (-want +got):\n%s", diff)
+	if got := tomlOf(t, p.Builder); got != "[registry]\n[system]\nmaxRegistryConcurrency = 16\n" {
+		t.Errorf("Adopt() of nothing changes the configuration to %s", got)
 	}
 }
 

@@ -137,12 +137,7 @@ func (r *reader) builder(p *Plan) Builder {
 		}
 	}
 	plain := b.Config.usePlainHTTP(local)
-	for _, registry := range append(local, b.Config.loopbackRegistries()...) {
-		if !b.HostNetwork {
-			p.Notes = append(p.Notes, fmt.Sprintf("registry %s is on a loopback address: the builder uses this host's network", registry))
-		}
-		b.HostNetwork = true
-	}
+	p.Notes = append(p.Notes, b.reachLoopback(append(local, b.Config.loopbackRegistries()...))...)
 	for _, registry := range plain {
 		p.Notes = append(p.Notes, fmt.Sprintf("registry %s is on a loopback address: the builder speaks plain HTTP to it", registry))
 	}

@@ -2,8 +2,11 @@ package publish_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -62,6 +65,24 @@ func TestCheckPushRefused(t *testing.T) {
 				t.Errorf("Hint():\n got %s\nwant %s", got, test.hint)
 			}
 		})
+	}
+}
+
+func TestRefusalsOfTLSNameTheInput(t *testing.T) {
+	t.Parallel()
+	repo, err := name.NewRepository("registry.example:5000/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, cause := range map[string]error{
+		"the registry speaks plain HTTP: if that is meant, add --insecure-registry registry.example:5000": tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
+		"name the certificate of the registry's authority: --registry-ca registry.example:5000=FILE":      x509.UnknownAuthorityError{},
+		"check the registry's name, and that it can be reached from here":                                 errors.New("no such host"),
+	} {
+		refused := &publish.RefusedError{Repository: repo.Name(), Err: fmt.Errorf("asking: %w", cause)}
+		if got := refused.Hint(); got != want {
+			t.Errorf("Hint():\n got %s\nwant %s", got, want)
+		}
 	}
 }
 

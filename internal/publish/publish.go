@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -124,6 +125,15 @@ func (e *RefusedError) Hint() string {
 	var answer *transport.Error
 	if errors.As(e.Err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden) {
 		return "log in with an account that may push there, for example by docker login; on GitHub the job needs permissions: packages: write for ghcr.io"
+	}
+	host, _, _ := strings.Cut(e.Repository, "/")
+	var plain tls.RecordHeaderError
+	if errors.As(e.Err, &plain) || strings.Contains(e.Err.Error(), "HTTP response to HTTPS client") {
+		return "the registry speaks plain HTTP: if that is meant, add --insecure-registry " + host
+	}
+	var unknown x509.UnknownAuthorityError
+	if errors.As(e.Err, &unknown) {
+		return "name the certificate of the registry's authority: --registry-ca " + host + "=FILE"
 	}
 	return "check the registry's name, and that it can be reached from here"
 }

@@ -119,14 +119,14 @@ func UseBuilder(ctx context.Context, engine *Engine, name string) (*Builder, err
 // start creates the container and starts it. Creating is not cancelled half-way: an engine that has accepted the request
 // goes on with it, and the container would be found by nobody.
 func (b *Builder) start(ctx context.Context) error {
-	info, err := b.engine.api.Info(ctx, client.InfoOptions{})
+	settings, err := b.engine.settings(ctx)
 	if err != nil {
-		return fmt.Errorf("asking the engine for its settings: %w", err)
+		return err
 	}
 	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootTimeout)
 	defer cancel()
 	_, err = b.engine.api.ContainerCreate(creating, client.ContainerCreateOptions{
-		Name: b.Name, Config: b.containerConfig(), HostConfig: b.hostConfig(info.Info),
+		Name: b.Name, Config: b.containerConfig(), HostConfig: b.hostConfig(settings),
 	})
 	if errdefs.IsConflict(err) {
 		b.taken = true

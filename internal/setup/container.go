@@ -33,7 +33,7 @@ func (c BuilderConfig) labels() map[string]string {
 
 // hostConfig says how the engine runs the container. It is privileged, as BuildKit starts containers itself; what a step of a build may
 // do is not touched by that, unless the user's flags allow entitlements.
-func (b *Builder) hostConfig(engine system.Info) *container.HostConfig {
+func (b *Builder) hostConfig(engine *system.Info) *container.HostConfig {
 	init := true // reaps the processes that build steps leave
 	options := b.config.Options
 	host := &container.HostConfig{
@@ -66,7 +66,7 @@ func (b *Builder) hostConfig(engine system.Info) *container.HostConfig {
 }
 
 // usernsMode puts a privileged container into the first user namespace, which it needs, where the engine would use another.
-func usernsMode(engine system.Info) container.UsernsMode {
+func usernsMode(engine *system.Info) container.UsernsMode {
 	if slices.Contains(engine.SecurityOptions, "name=userns") {
 		return "host"
 	}

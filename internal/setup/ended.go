@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -107,7 +108,7 @@ func (b *Builder) ended(ctx context.Context, when string) error {
 	if err != nil || found.State == nil || found.State.Running {
 		return nil
 	}
-	e := &EndedError{When: when, ExitCode: found.State.ExitCode, Memory: found.State.OOMKilled, Logs: b.Logs(ctx)}
+	e := &EndedError{When: when, ExitCode: found.State.ExitCode, Memory: found.State.OOMKilled, Logs: strings.TrimSpace(b.Logs(ctx))}
 	if found.HostConfig != nil {
 		e.Limit = found.HostConfig.Memory
 	}

@@ -70,9 +70,10 @@ func dindCertificates(getenv func(string) string) string {
 	return ""
 }
 
-// configFolder is where the docker program keeps its configuration.
+// configFolder is where the docker program keeps its configuration. Without a home it is never a folder of the working directory, whose
+// files may be anybody's.
 func configFolder(getenv func(string) string) string {
-	return cmp.Or(getenv("DOCKER_CONFIG"), filepath.Join(getenv("HOME"), ".docker"))
+	return cmp.Or(getenv("DOCKER_CONFIG"), filepath.Join(cmp.Or(getenv("HOME"), getenv("USERPROFILE"), "/"), ".docker"))
 }
 
 // currentContext returns the name of the context to use, and who named it.

@@ -82,6 +82,9 @@ func TestWhereAnEngineIsLookedFor(t *testing.T) {
 		{"TLS with the files of docker", map[string]string{"DOCKER_HOST": "tcp://a:1", "DOCKER_TLS": "1", "HOME": "/root"}, []string{
 			"tcp://a:1 from DOCKER_HOST, waited for, TLS by /root/.docker/ca.pem /root/.docker/cert.pem /root/.docker/key.pem, unverified",
 		}},
+		{"TLS without a home", map[string]string{"DOCKER_HOST": "tcp://a:1", "DOCKER_TLS_VERIFY": "1"}, []string{
+			"tcp://a:1 from DOCKER_HOST, waited for, TLS by /.docker/ca.pem /.docker/cert.pem /.docker/key.pem",
+		}},
 		{"docker-in-docker with TLS", map[string]string{"DOCKER_HOST": "tcp://docker:2376", "DOCKER_TLS_CERTDIR": "/certs"}, []string{
 			"tcp://docker:2376 from DOCKER_HOST, waited for, TLS by /certs/client/ca.pem /certs/client/cert.pem /certs/client/key.pem",
 		}},
@@ -147,32 +150,38 @@ func TestEngineErrorsNameTheCure(t *testing.T) {
 		text, hint string
 	}{
 		{
-			"no socket", EngineTried{Host: "unix:///a.sock", From: "DOCKER_HOST", Err: &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ENOENT)}},
+			"no socket",
+			EngineTried{Host: "unix:///a.sock", From: "DOCKER_HOST", Err: &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ENOENT)}},
 			"docker engine at unix:///a.sock: connecting: dial unix: connect: no such file or directory (the address is from DOCKER_HOST)",
 			"start Docker, or set DOCKER_HOST to the engine to use",
 		},
 		{
-			"a socket of others", EngineTried{Host: "unix:///a.sock", From: "docker's default", Err: os.NewSyscallError("connect", syscall.EACCES)},
+			"a socket of others",
+			EngineTried{Host: "unix:///a.sock", From: "docker's default", Err: os.NewSyscallError("connect", syscall.EACCES)},
 			"docker engine at unix:///a.sock: connecting: connect: permission denied (the address is from docker's default)",
 			`your user may not use this socket: add it to the group docker (sudo usermod -aG docker "$USER", then log in again), or run this as root`,
 		},
 		{
-			"nobody there", EngineTried{Host: "tcp://docker:2375", From: "DOCKER_HOST", Err: refused},
+			"nobody there",
+			EngineTried{Host: "tcp://docker:2375", From: "DOCKER_HOST", Err: refused},
 			"docker engine at tcp://docker:2375: connecting: dial tcp: connect: connection refused (the address is from DOCKER_HOST)",
 			"see that an engine listens there; in a CI job, that the service docker:dind is defined, started and privileged; the port is 2376 with TLS, 2375 without",
 		},
 		{
-			"no certificates", EngineTried{Host: "tcp://docker:2376", From: "DOCKER_HOST", Files: files, Err: &fs.PathError{Op: "open", Path: files[0], Err: syscall.ENOENT}},
+			"no certificates",
+			EngineTried{Host: "tcp://docker:2376", From: "DOCKER_HOST", Files: files, Err: &fs.PathError{Op: "open", Path: files[0], Err: syscall.ENOENT}},
 			"docker engine at tcp://docker:2376: connecting: open /c/ca.pem: no such file or directory (the address is from DOCKER_HOST)",
 			"TLS needs the files /c/ca.pem, /c/cert.pem, /c/key.pem; DOCKER_CERT_PATH names their folder; without TLS unset DOCKER_TLS_VERIFY",
 		},
 		{
-			"certificates of another", EngineTried{Host: "tcp://docker:2376", From: "DOCKER_HOST", Files: files, Err: errors.New("tls: failed to verify certificate: x509: certificate signed by unknown authority")},
+			"certificates of another",
+			EngineTried{Host: "tcp://docker:2376", From: "DOCKER_HOST", Files: files, Err: errors.New("tls: failed to verify certificate: x509: certificate signed by unknown authority")},
 			"docker engine at tcp://docker:2376: connecting: tls: failed to verify certificate: x509: certificate signed by unknown authority (the address is from DOCKER_HOST)",
 			"the engine and this program must trust each other's certificates; these are used: /c/ca.pem, /c/cert.pem, /c/key.pem",
 		},
 		{
-			"no ssh", EngineTried{Host: "ssh://far", From: "DOCKER_HOST", Err: errors.New("exit status 255")},
+			"no ssh",
+			EngineTried{Host: "ssh://far", From: "DOCKER_HOST", Err: errors.New("exit status 255")},
 			"docker engine at ssh://far: connecting: exit status 255 (the address is from DOCKER_HOST)",
 			"ssh must reach that host without asking for anything, and the docker program must be installed there: try ssh HOST docker version",
 		},

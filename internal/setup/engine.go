@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 )
 
@@ -22,6 +24,9 @@ const (
 // Engine is a connection to a Docker Engine.
 type Engine struct {
 	api *client.Client
+
+	mu   sync.Mutex
+	info *system.Info
 }
 
 // Connect reaches the engine that the environment names, as the docker program does: DOCKER_HOST, else DOCKER_CONTEXT, else the current
@@ -44,6 +49,20 @@ func Connect(ctx context.Context, getenv func(string) string, say func(string)) 
 		failure.Tried = append(failure.Tried, EngineTried{Host: at.host, From: at.from, Files: at.files, Err: err})
 	}
 	return nil, failure
+}
+
+// settings are the engine's own, asked for once.
+func (e *Engine) settings(ctx context.Context) (*system.Info, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.info == nil {
+		answer, err := e.api.Info(ctx, client.InfoOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("asking the engine for its settings: %w", err)
+		}
+		e.info = &answer.Info
+	}
+	return e.info, nil
 }
 
 // Close ends the connection.

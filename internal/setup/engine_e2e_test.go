@@ -170,3 +170,36 @@ func TestWaitingForAnEngineCanBeCancelled(t *testing.T) {
 		t.Errorf("Connect() = %v, want it cancelled", err)
 	}
 }
+
+// The program ssh is replaced by what it would start on the far side.
+func TestEngineOverSSH(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\nexec docker system dial-stdio\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	engine, err := Connect(t.Context(), func(name string) string { return map[string]string{"DOCKER_HOST": "ssh://me@far"}[name] }, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = engine.Close() }()
+	if _, err := engine.api.Info(t.Context(), client.InfoOptions{}); err != nil {
+		t.Error(err)
+	}
+	if s := engine.shareSocket(dir); s != nil {
+		t.Error("a folder is shared with another machine")
+	}
+}
+
+func TestEngineOverSSHThatFails(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\necho 'Permission denied (publickey).' >&2; exit 255\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	_, err := Connect(t.Context(), func(name string) string { return map[string]string{"DOCKER_HOST": "ssh://me@far"}[name] }, func(string) {})
+	var hinted interface{ Hint() string }
+	if !errors.As(err, &hinted) || !strings.Contains(err.Error(), "Permission denied (publickey).") || !strings.HasPrefix(hinted.Hint(), "ssh must reach that host") {
+		t.Errorf("Connect() = %v, want ssh's own words and a hint", err)
+	}
+}

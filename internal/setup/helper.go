@@ -169,11 +169,11 @@ func (h *helperSession) call(ctx context.Context, request helperRequest, emulato
 // create is not cancelled half-way: an engine that has accepted the request goes on with it.
 func (h *helperSession) create(ctx context.Context, name, image string) error {
 	host := &container.HostConfig{Privileged: true, PidMode: "host", NetworkMode: "none"}
-	info, err := h.engine.api.Info(ctx, client.InfoOptions{})
+	info, err := h.engine.settings(ctx)
 	if err != nil {
-		return fmt.Errorf("asking the engine for its settings: %w", err)
+		return err
 	}
-	host.UsernsMode = usernsMode(info.Info)
+	host.UsernsMode = usernsMode(info)
 	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), bootTimeout)
 	defer cancel()
 	_, err = h.engine.api.ContainerCreate(creating, client.ContainerCreateOptions{

@@ -22,13 +22,12 @@ const (
 type Home struct {
 	folder string
 	lock   *flock.Flock
-	kept   bool
+	kept   bool // known of abandoned ones only
 }
 
-// Claim makes the folder of a run. If keep is set, the folder stays on Close, because the builder's socket is in it, and sweeps leave
-// it and the builder alone.
+// Claim makes the folder of a run. If keep is set, sweeps leave it alone, because the socket of a builder that is to stay is in it.
 func Claim(run string, keep bool) (*Home, error) {
-	home := &Home{folder: homeOf(run), kept: keep}
+	home := &Home{folder: homeOf(run)}
 	// Under its own name it appears with its lock held, so that no other run can take it for abandoned.
 	preparing := home.folder + ".new"
 	err := os.Mkdir(preparing, 0o700)
@@ -48,13 +47,13 @@ func Claim(run string, keep bool) (*Home, error) {
 	return home, nil
 }
 
-// Close takes the folder away and then frees its lock. A folder that is kept loses only its lock. It may be called on nil, and more than once.
-func (h *Home) Close() error {
+// Close takes the folder away, unless it is to be kept, and then frees its lock. It may be called on nil, and more than once.
+func (h *Home) Close(keep bool) error {
 	if h == nil {
 		return nil
 	}
 	var err error
-	if !h.kept {
+	if !keep {
 		err = removeFolder(h.folder)
 	}
 	return errors.Join(err, h.lock.Close())

@@ -46,7 +46,7 @@ func TestOnlyHomesOfEndedRunsAreAbandoned(t *testing.T) {
 		t.Errorf("two sweeps have the same folders: %v", second)
 	}
 	for _, home := range first {
-		if err := home.Close(); err != nil {
+		if err := home.Close(home.kept); err != nil {
 			t.Error(err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestClosedHomeIsGone(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	home := claim(t, "aaaaaaaaaaaa", false)
 	for range 2 {
-		if err := home.Close(); err != nil {
+		if err := home.Close(false); err != nil {
 			t.Error(err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestHomeNeedsAFolder(t *testing.T) {
 	if got := home.Folder(); got != "" {
 		t.Errorf("Folder() = %q, want none", got)
 	}
-	if err := home.Close(); err != nil {
+	if err := home.Close(false); err != nil {
 		t.Error(err)
 	}
 }

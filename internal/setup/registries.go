@@ -2,22 +2,19 @@ package setup
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/moby/moby/client"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
 
 // Registries returns what the engine's own configuration says about registries.
 func (e *Engine) Registries(ctx context.Context) (plan.EngineRegistries, error) {
-	info, err := e.api.Info(ctx, client.InfoOptions{})
+	info, err := e.settings(ctx)
 	if err != nil {
-		return plan.EngineRegistries{}, fmt.Errorf("asking the engine for its registries: %w", err)
+		return plan.EngineRegistries{}, err
 	}
-	config := info.Info.RegistryConfig
+	config := info.RegistryConfig
 	if config == nil {
 		return plan.EngineRegistries{}, nil
 	}

@@ -39,6 +39,7 @@ type sweep struct {
 	homes    map[string]*Home    // folders of ended runs
 	swept    map[string][]string // what was removed of each ended run
 	failed   map[string]bool     // runs of which something could not be removed
+	blind    bool                // something of them may have been overlooked
 	problems []error
 }
 
@@ -46,7 +47,7 @@ type sweep struct {
 func (s *sweep) inEngine(ctx context.Context, engine *Engine) {
 	containers, volumes, err := engine.ofRuns(ctx, "")
 	if err != nil {
-		s.problems = append(s.problems, err)
+		s.problems, s.blind = append(s.problems, err), true
 	}
 	for _, thing := range append(containers, volumes...) {
 		run := thing.labels[LabelRun]
@@ -61,7 +62,7 @@ func (s *sweep) inEngine(ctx context.Context, engine *Engine) {
 func (s *sweep) handlers(config EmulationConfig) {
 	leftovers, err := Leftovers(config)
 	if err != nil {
-		s.problems = append(s.problems, err)
+		s.problems, s.blind = append(s.problems, err), true
 	}
 	runs := map[string]bool{}
 	for _, left := range leftovers {
@@ -84,11 +85,11 @@ func (s *sweep) handlers(config EmulationConfig) {
 // folders come last: as long as a run has its folder, the next sweep knows that it has ended.
 func (s *sweep) folders() {
 	for run, home := range s.homes {
-		if s.failed[run] || home.kept {
-			_ = home.lock.Close() // the next sweep takes it
+		if keep := s.blind || s.failed[run] || home.kept; keep {
+			_ = home.Close(keep) // the next sweep takes it
 			continue
 		}
-		s.note(run, "folder "+home.folder, home.Close())
+		s.note(run, "folder "+home.folder, home.Close(false))
 	}
 }
 
