@@ -30,6 +30,7 @@ func TestRemoteBuilders(t *testing.T) {
 		{"a socket", "unix://" + forward(t, sockets, b), "unix://" + filepath.Join(sockets, "buildkitd.sock")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			ref := tag(t)
 			r := remoteBuild("../examples/hello", []string{"linux/amd64"}, "--builder", test.builder, "-t", ref, "--push").run(t)
 			r.wantCode(t, 0)
@@ -45,7 +46,14 @@ func TestRemoteBuilders(t *testing.T) {
 		})
 	}
 	t.Run("cleanup leaves it alone", func(t *testing.T) {
-		invocation{args: []string{"cleanup", "--run", "none0such0run"}}.run(t).wantCode(t, 0)
+		t.Parallel()
+		r := remoteBuild("../examples/hello", []string{"linux/386"}, "--builder", b.node()).run(t)
+		r.wantCode(t, 0)
+		clean := invocation{args: []string{"cleanup", "--run", r.report.Run}}.run(t)
+		clean.wantCode(t, 0)
+		if clean.stderr != "nothing to remove\n" {
+			t.Errorf("cleanup says %q", clean.stderr)
+		}
 		must(t, "docker", "exec", b.container, "buildctl", "debug", "workers")
 	})
 }

@@ -135,7 +135,7 @@ func (l *Local) socket() string { return filepath.Join(l.folder, socketName) }
 func (l *Local) start(command []string) error {
 	arguments := append(command[1:],
 		"--config", filepath.Join(l.folder, "buildkitd.toml"), "--root", filepath.Join(l.folder, "root"), "--addr", "unix://"+l.socket())
-	l.process = exec.Command(command[0], arguments...) //nolint:gosec,noctx // a program of the user's; Close ends it
+	l.process = exec.Command(command[0], arguments...) //nolint:noctx // Close ends it
 	l.process.Stdout, l.process.Stderr = l.log, l.log
 	l.process.WaitDelay = time.Second // children that keep its output open do not count
 	started := make(chan error)
@@ -209,7 +209,7 @@ func (l *Local) removeFolder(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), localGrace)
 	defer cancel()
-	return exec.CommandContext(ctx, l.kit, "rm", "-rf", l.folder).Run() //nolint:gosec // a program of the user's
+	return exec.CommandContext(ctx, l.kit, "rm", "-rf", l.folder).Run()
 }
 
 // LocalError says that buildkitd could not be started on this machine.

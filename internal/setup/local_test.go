@@ -105,12 +105,13 @@ func TestLocalConfigNamesItsOwnCopies(t *testing.T) {
 
 // A program that is no buildkitd: it ends at once, or it never answers, and does not want to end.
 func TestLocalBuilderThatIsNoneIsEnded(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Parallel()
 	for _, test := range []struct{ name, script, want string }{
 		{"it ends", "echo these are my words; exit 3", "it ended before it answered; its last words:\nthese are my words"},
 		{"it hangs", "trap '' TERM; while :; do sleep 1; done", "waiting for it: enough; its last words:\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			for name, script := range map[string]string{"buildkitd": test.script, "rootlesskit": `exec "$@"`} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
