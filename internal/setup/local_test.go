@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -76,7 +77,7 @@ func TestLocalErrorHint(t *testing.T) {
 
 func TestLocalConfigNamesItsOwnCopies(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Join(t.TempDir(), "private")
+	folder := t.TempDir()
 	config := LocalConfig{
 		TOML:  []byte("ca = ['/etc/buildkit/certs/01-ca.pem', '/etc/buildkit/other.pem']\n"),
 		Files: map[string][]byte{"certs/01-ca.pem": []byte("authority")},
@@ -98,8 +99,31 @@ func TestLocalConfigNamesItsOwnCopies(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the files differ (-want +got):\n%s", diff)
 	}
-	if err := config.write(folder); err == nil {
-		t.Error("a folder that is there already is taken, want it refused: it may be another's")
+}
+
+func TestLocalBuilderTakesNoFolderOfOthers(t *testing.T) {
+	t.Parallel()
+	run := "local-test-" + strings.ToLower(rand.Text())
+	folder := socketFolderOf(run)
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	_, err := StartLocal(t.Context(), LocalConfig{Run: run, Path: []string{programs(t, "buildkitd", "rootlesskit")}})
+	if err == nil || !strings.Contains(err.Error(), "creating: file exists") {
+		t.Errorf("StartLocal() gives %v, want the folder refused", err)
+	}
+	if _, err := os.Stat(folder); err != nil {
+		t.Errorf("the folder is gone: %v", err)
+	}
+}
+
+func TestLocalBuilderSaysThatASocketsPathIsTooLong(t *testing.T) {
+	t.Parallel()
+	_, err := StartLocal(t.Context(), LocalConfig{Run: strings.Repeat("x", maxSocketPath), Path: []string{programs(t, "buildkitd", "rootlesskit")}})
+	var local *LocalError
+	if !errors.As(err, &local) || !strings.Contains(local.Error(), "the path of its socket is too long: ") || local.Hint() != "set TMPDIR to a folder with a shorter path" {
+		t.Errorf("StartLocal() gives %v", err)
 	}
 }
 
