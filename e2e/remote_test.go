@@ -30,6 +30,7 @@ func TestRemoteBuilders(t *testing.T) {
 		{"a socket", "unix://" + forward(t, sockets, b), "unix://" + filepath.Join(sockets, "buildkitd.sock")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			ref := tag(t)
 			r := remoteBuild("../examples/hello", []string{"linux/amd64"}, "--builder", test.builder, "-t", ref, "--push").run(t)
 			r.wantCode(t, 0)
@@ -44,8 +45,22 @@ func TestRemoteBuilders(t *testing.T) {
 			must(t, "docker", "exec", b.container, "buildctl", "debug", "workers")
 		})
 	}
+	t.Run("the local engine takes the image", func(t *testing.T) {
+		t.Parallel()
+		r := remoteBuild("../examples/hello", []string{"linux/amd64"}, "--builder", b.node(), "-t", "e2e-nodes-load:dev", "--load").run(t)
+		r.wantCode(t, 0)
+		t.Cleanup(func() { _, _ = output("", "docker", "image", "rm", "-f", "e2e-nodes-load:dev") })
+		must(t, "docker", "image", "inspect", "e2e-nodes-load:dev")
+	})
 	t.Run("cleanup leaves it alone", func(t *testing.T) {
-		invocation{args: []string{"cleanup", "--run", "none0such0run"}}.run(t).wantCode(t, 0)
+		t.Parallel()
+		r := remoteBuild("../examples/hello", []string{"linux/386"}, "--builder", b.node()).run(t)
+		r.wantCode(t, 0)
+		clean := invocation{args: []string{"cleanup", "--run", r.report.Run}}.run(t)
+		clean.wantCode(t, 0)
+		if clean.stderr != "nothing to remove\n" {
+			t.Errorf("cleanup says %q", clean.stderr)
+		}
 		must(t, "docker", "exec", b.container, "buildctl", "debug", "workers")
 	})
 }
@@ -63,6 +78,15 @@ func forward(t *testing.T, dir string, b buildkitd) string {
 	t.Cleanup(func() { _ = listener.Close() })
 	go join(listener, inside)
 	return path
+}
+
+func TestOnlyBuilderThatIsLost(t *testing.T) {
+	t.Parallel()
+	b := startBuildkitd(t, newAuthority(t))
+	i := remoteBuild(sleeper(t), []string{"linux/amd64"}, "--builder", b.node())
+	r := i.runUntil(t, "begun on x86_64", func() { must(t, "docker", "kill", b.container) })
+	r.wantCode(t, 1)
+	r.wantStderr(t, "error: builder "+b.address+": lost during the build: ", "hint: look into the log of its buildkitd")
 }
 
 func TestRemoteBuilderThatCannotBeUsedIsExplained(t *testing.T) {

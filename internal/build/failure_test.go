@@ -11,6 +11,8 @@ import (
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 const dockerfile = "FROM busybox\nARG A\nRUN make \\\n    && make check\nCMD app\n"
@@ -72,5 +74,33 @@ func TestFailureIsCompletedFromTheLog(t *testing.T) {
 	other.complete(logged("a\n"))
 	if other.Step != "" || other.Output != nil {
 		t.Errorf("a failure without a step is completed as %+v, want nothing", other)
+	}
+}
+
+func TestLost(t *testing.T) {
+	t.Parallel()
+	gone := status.Error(codes.Unavailable, "error reading from server: EOF")
+	for _, test := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"no error", nil, false},
+		{"the connection has ended", fmt.Errorf("solving: %w", gone), true},
+		{"the builder says that a registry is away", errdefs.WrapVertex(gone, step), false},
+		{"another error", errors.New("denied"), false},
+	} {
+		if got := Lost(test.err); got != test.want {
+			t.Errorf("%s: Lost() = %t, want %t", test.name, got, test.want)
+		}
+	}
+}
+
+func TestFailureIsThePlatformsOwn(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]bool{0: false, 1: true, 137: false, 139: true} {
+		if got := (&Failure{ExitCode: code}).Own(); got != want {
+			t.Errorf("Own() with exit code %d = %t, want %t", code, got, want)
+		}
 	}
 }

@@ -153,6 +153,7 @@ func planLines(p *plan.Plan) []string {
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
 	}
+	lines = append(lines, builderLines(p.Builder)...)
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))
 	}

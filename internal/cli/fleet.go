@@ -76,8 +76,22 @@ func (f *fleet) runAlone(ctx context.Context, platforms []plan.Platform) error {
 		f.results[result.Platform.String()] = result
 	}
 	f.exported = append(f.exported, s.exported)
+	if s.lost {
+		return &lostError{text: fmt.Sprintf("builder %s: lost during the build: %v", f.names[0], s.err)}
+	}
 	return s.err
 }
+
+// lostError says that a node was lost, and that nobody could take its place.
+type lostError struct{ text string }
+
+const lostHint = "look into the log of its buildkitd; want of memory and a full disk are the usual causes"
+
+// Error says which node was lost, and how.
+func (e *lostError) Error() string { return e.text }
+
+// Hint says what to do about it.
+func (e *lostError) Hint() string { return lostHint }
 
 // assign gives every platform to a node. One that has lost its node, and that nobody else can take, has failed.
 func (f *fleet) assign(platforms []plan.Platform) (groups [][]plan.Platform) {
@@ -100,9 +114,9 @@ func (f *fleet) assign(platforms []plan.Platform) (groups [][]plan.Platform) {
 	}
 	for _, p := range platforms {
 		if before, again := f.placed[p.String()]; again && !taken[p.String()] {
-			f.results[p.String()] = build.Result{Platform: p, Done: true, Failure: &build.Failure{Err: fmt.Errorf(
+			f.results[p.String()] = build.Result{Platform: p, Done: true, Failure: &build.Failure{Err: &lostError{fmt.Sprintf(
 				"node %s was lost (%s), and no other node can build %s", f.names[before.Node], f.lost[before.Node], p,
-			)}}
+			)}}}
 		}
 	}
 	return groups

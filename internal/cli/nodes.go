@@ -9,7 +9,9 @@ import (
 	"time"
 
 	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/opencontainers/go-digest"
+	"google.golang.org/grpc/codes"
 
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
@@ -175,8 +177,7 @@ func (r *run) reportLost(f *fleet) {
 	for node, why := range f.lost {
 		for i := range r.report.Nodes {
 			if row := &r.report.Nodes[i]; row.Name == f.names[node] {
-				row.Problem = "lost during the build: " + why
-				row.Hint = "look into the log of its buildkitd"
+				row.Problem, row.Hint = "lost during the build: "+why, lostHint
 			}
 		}
 	}
@@ -236,9 +237,12 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	return s
 }
 
-// ask is an error if the node does not answer.
+// ask is an error if the node does not answer. It does not ask for platforms: that would make BuildKit look for emulators anew.
 func (n *node) ask(ctx context.Context) error {
-	_, _, err := setup.Workers(ctx, n.client)
+	_, err := n.client.Info(ctx)
+	if grpcerrors.Code(err) == codes.Unimplemented { // BuildKit before 0.11: an answer too
+		return nil
+	}
 	return err
 }
 
@@ -294,4 +298,23 @@ func setApart(message *buildkit.SolveStatus, name string) {
 	for _, w := range message.Warnings {
 		w.Vertex = own(w.Vertex)
 	}
+}
+
+// builderLines say in words which builders would be used besides a container.
+func builderLines(b plan.Builder) []string {
+	var lines []string
+	switch {
+	case b.Remote != nil:
+		lines = append(lines, "on "+b.Remote.Address)
+	case b.Local:
+		lines = append(lines, "on a buildkitd that is started for it")
+	}
+	for _, n := range b.Nodes {
+		line := "on " + n.Address
+		if len(n.Platforms) > 0 {
+			line += " for " + platformList(n.Platforms)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -101,23 +101,23 @@ func (r *run) execution(p plan.Platform) (name, execution, by string, stays bool
 		e, ok = r.emulationOf(need.Foreign[0])
 	}
 	switch {
-	case !ok || e.Way == setup.WayMissing:
-	case e.Way == setup.WayNative:
-		stays = true
-	default:
-		by, stays = emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
-	}
-	switch {
 	case !ok && need.Why != "" && placed.Execution != plan.Native:
 		return n.name, "cross", "", false
-	case !n.here || !ok:
-		return n.name, string(placed.Execution), "", stays
-	case e.Way == setup.WayMissing:
-		return n.name, "none", "", false
-	case e.Way == setup.WayNative:
-		return n.name, "native", "", true
+	case !ok: // nothing was looked at on this machine
+		return n.name, string(placed.Execution), "", n.here && placed.Execution == plan.Native
 	}
-	return n.name, "emulated", by, stays
+	switch e.Way {
+	case setup.WayMissing:
+		execution = string(plan.Unlisted)
+	case setup.WayNative:
+		execution, stays = string(plan.Native), true
+	default:
+		execution, by, stays = string(plan.Emulated), emulator(e), e.Way == setup.WayPresent || r.plan.KeepHandlers
+	}
+	if !n.here {
+		execution, by = string(placed.Execution), ""
+	}
+	return n.name, execution, by, stays
 }
 
 // way is how a platform's programs came to run.
@@ -132,7 +132,14 @@ func (r *run) hint(p plan.Platform, f *build.Failure) string {
 		return r.crashHint(f.EmulatorCrash)
 	}
 	text := f.Error() + strings.Join(f.Output, "\n")
+	var lost *lostError
+	if errors.As(f, &lost) {
+		return lost.Hint()
+	}
 	if strings.Contains(text, "exec format error") {
+		if placed, ok := r.placed[p.String()]; ok && !r.nodes[placed.Node].here && placed.Execution == plan.Unlisted {
+			return fmt.Sprintf("%s does not list %s: register emulators on its machine, or add a node of that architecture by --node ADDRESS", r.nodes[placed.Node].name, p)
+		}
 		if e, ok := r.emulationOf(p); ok && e.Way == setup.WayMissing {
 			return fmt.Sprintf("nothing here runs programs for %s: %s; %s", e.Architecture, e.Problem, e.Hint)
 		}

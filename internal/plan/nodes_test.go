@@ -28,7 +28,8 @@ func TestBuilderAndNodesAreRead(t *testing.T) {
 			plan.Builder{Remote: &plan.Endpoint{Address: "tcp://arm:1234", CACert: "/src/one/ca.pem", Cert: "/src/two/ca.pem", Key: "/src/two/key.pem", ServerName: "node"}},
 		},
 		{
-			"nodes with and without platforms", "", []string{"linux/aarch64,linux/arm/v7=tcp://arm:1234,cacert=one/ca.pem", "unix:///run/b.sock"},
+			"nodes with and without platforms", "",
+			[]string{"linux/aarch64,linux/arm/v7=tcp://arm:1234,cacert=one/ca.pem", "unix:///run/b.sock"},
 			plan.Builder{Nodes: []plan.Node{
 				{Endpoint: plan.Endpoint{Address: "tcp://arm:1234", CACert: "/src/one/ca.pem"}, Platforms: parsed(t, "linux/arm64", "linux/arm/v7")},
 				{Endpoint: plan.Endpoint{Address: "unix:///run/b.sock"}},

@@ -67,13 +67,19 @@ func StartLocal(ctx context.Context, config LocalConfig) (*Local, error) {
 		return nil, err
 	}
 	l := &Local{folder: config.Folder, ended: make(chan struct{}), log: &lastLines{}}
+	if len(l.socket()) > maxSocketPath {
+		return nil, &LocalError{Err: fmt.Errorf("the path of its socket is too long: %s", l.socket()), Cure: "set TMPDIR to a folder with a shorter path"}
+	}
 	if len(command) > 1 {
 		l.kit = command[0]
 	}
-	if err := config.write(l.folder); err != nil {
-		return nil, errors.Join(err, l.Close(ctx))
+	if err := os.Mkdir(l.folder, 0o700); err != nil {
+		return nil, fmt.Errorf("folder %s of the local builder: creating: %w", l.folder, pathCause(err))
 	}
-	err = config.Before(ctx)
+	err = config.write(l.folder)
+	if err == nil {
+		err = config.Before(ctx)
+	}
 	if err == nil {
 		err = l.start(command)
 	}
@@ -104,11 +110,8 @@ func localCommand(path []string, uid int) ([]string, error) {
 	return []string{kit, daemon, "--oci-worker-no-process-sandbox"}, nil
 }
 
-// write makes the private folder with the configuration in it.
+// write puts the configuration into the private folder.
 func (c LocalConfig) write(folder string) error {
-	if err := os.Mkdir(folder, 0o700); err != nil {
-		return fmt.Errorf("folder %s of the local builder: creating: %w", folder, pathCause(err))
-	}
 	toml := c.TOML
 	files := map[string][]byte{}
 	for name, content := range c.Files {
@@ -135,7 +138,7 @@ func (l *Local) socket() string { return filepath.Join(l.folder, socketName) }
 func (l *Local) start(command []string) error {
 	arguments := append(command[1:],
 		"--config", filepath.Join(l.folder, "buildkitd.toml"), "--root", filepath.Join(l.folder, "root"), "--addr", "unix://"+l.socket())
-	l.process = exec.Command(command[0], arguments...) //nolint:gosec,noctx // a program of the user's; Close ends it
+	l.process = exec.Command(command[0], arguments...) //nolint:noctx // Close ends it
 	l.process.Stdout, l.process.Stderr = l.log, l.log
 	l.process.WaitDelay = time.Second // children that keep its output open do not count
 	started := make(chan error)
@@ -209,7 +212,7 @@ func (l *Local) removeFolder(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), localGrace)
 	defer cancel()
-	return exec.CommandContext(ctx, l.kit, "rm", "-rf", l.folder).Run() //nolint:gosec // a program of the user's
+	return exec.CommandContext(ctx, l.kit, "rm", "-rf", l.folder).Run()
 }
 
 // LocalError says that buildkitd could not be started on this machine.

@@ -76,7 +76,7 @@ func TestLocalErrorHint(t *testing.T) {
 
 func TestLocalConfigNamesItsOwnCopies(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Join(t.TempDir(), "private")
+	folder := t.TempDir()
 	config := LocalConfig{
 		TOML:  []byte("ca = ['/etc/buildkit/certs/01-ca.pem', '/etc/buildkit/other.pem']\n"),
 		Files: map[string][]byte{"certs/01-ca.pem": []byte("authority")},
@@ -98,18 +98,38 @@ func TestLocalConfigNamesItsOwnCopies(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the files differ (-want +got):\n%s", diff)
 	}
-	if err := config.write(folder); err == nil {
-		t.Error("a folder that is there already is taken, want it refused: it may be another's")
+}
+
+func TestLocalBuilderTakesNoFolderOfOthers(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	_, err := StartLocal(t.Context(), LocalConfig{Folder: folder, Path: []string{programs(t, "buildkitd", "rootlesskit")}})
+	if err == nil || !strings.Contains(err.Error(), "creating: file exists") {
+		t.Errorf("StartLocal() gives %v, want the folder refused", err)
+	}
+	if _, err := os.Stat(folder); err != nil {
+		t.Errorf("the folder is gone: %v", err)
+	}
+}
+
+func TestLocalBuilderSaysThatASocketsPathIsTooLong(t *testing.T) {
+	t.Parallel()
+	_, err := StartLocal(t.Context(), LocalConfig{Folder: "/" + strings.Repeat("x", maxSocketPath), Path: []string{programs(t, "buildkitd", "rootlesskit")}})
+	var local *LocalError
+	if !errors.As(err, &local) || !strings.Contains(local.Error(), "the path of its socket is too long: ") || local.Hint() != "set TMPDIR to a folder with a shorter path" {
+		t.Errorf("StartLocal() gives %v", err)
 	}
 }
 
 // A program that is no buildkitd: it ends at once, or it never answers, and does not want to end.
 func TestLocalBuilderThatIsNoneIsEnded(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ name, script, want string }{
 		{"it ends", "echo these are my words; exit 3", "it ended before it answered; its last words:\nthese are my words"},
 		{"it hangs", "trap '' TERM; while :; do sleep 1; done", "waiting for it: enough; its last words:\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			for name, script := range map[string]string{"buildkitd": test.script, "rootlesskit": `exec "$@"`} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {

@@ -23,32 +23,40 @@ func TestASecondEmulatorIsAskedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	host, _ := architectureOf(runtime.GOARCH)
-	folder := t.TempDir()
-	writeFiles(t, folder, map[string]string{
+	guest, _ := architectureOf("mips")
+	name, parent := guest.emulators()[0], t.TempDir()
+	second := config
+	second.SearchPath = []string{filepath.Join(parent, "gone")}
+	for folder, content := range map[string]string{
 		"twin": string(real), "broken": string(host.program(1)), "text": "not a program", "other": string(real) + "one byte more is another file",
-	})
-	var candidates []string
-	for _, name := range []string{"gone", "twin", "text", "broken"} {
-		candidates = append(candidates, filepath.Join(folder, name))
+	} {
+		path := filepath.Join(parent, folder)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeFiles(t, path, map[string]string{name: content})
+		if folder != "other" {
+			second.SearchPath = append(second.SearchPath, path)
+		}
 	}
 
-	got, err := Second(t.Context(), config, first, candidates)
+	got, err := Second(t.Context(), second, first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Way != WayMissing || !strings.Contains(got.Problem, "broken was registered and removed again") || !strings.Contains(got.Problem, "text: it is not an ELF program") || strings.Contains(got.Problem, "twin") {
+	if got.Way != WayMissing || !strings.Contains(got.Problem, "broken/"+name+" was registered and removed again") || !strings.Contains(got.Problem, "text/"+name+": it is not an ELF program") || strings.Contains(got.Problem, "twin") {
 		t.Errorf("without another emulator that works: %+v", got)
 	}
 	if diff := cmp.Diff([]string{first.Handler}, ownEntries(t, config)); diff != "" {
 		t.Errorf("handlers (-want +got):\n%s", diff)
 	}
 
-	other := filepath.Join(folder, "other")
-	if got, err = Second(t.Context(), config, first, append(candidates, other)); err != nil {
+	second.SearchPath = append(second.SearchPath, filepath.Join(parent, "other"))
+	if got, err = Second(t.Context(), second, first); err != nil {
 		t.Fatal(err)
 	}
 	want := first
-	want.Handler, want.Emulator = first.Handler+secondSuffix, other
+	want.Handler, want.Emulator = first.Handler+secondSuffix, filepath.Join(parent, "other", name)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the second emulator (-want +got):\n%s", diff)
 	}
