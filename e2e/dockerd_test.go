@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +28,7 @@ func newPrivateEngine(t *testing.T) *privateEngine {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	e := &privateEngine{host: "unix://" + in("s"), args: []string{
 		"--host", "unix://" + in("s"), "--data-root", in("data"), "--exec-root", in("exec"), "--pidfile", in("pid"), "--config-file", in("none.json"),
-		"--registry-mirror", "http://" + w.lab["LAB_REGISTRY"], "--bridge=none", "--iptables=false", "--ip-forward=false",
+		"--registry-mirror", "http://" + w.lab["LAB_REGISTRY"], "--bridge", newBridge(t), "--iptables=false", "--ip-forward=false",
 	}}
 	if err := os.WriteFile(in("none.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -51,6 +52,17 @@ func newPrivateEngine(t *testing.T) *privateEngine {
 		}
 	})
 	return e
+}
+
+// newBridge makes a network bridge. Without one of its own an engine takes docker0 into use, and told to have none it deletes docker0:
+// either way that of the engine beside it.
+func newBridge(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("e2e%d", os.Getpid())
+	must(t, "ip", "link", "add", name, "type", "bridge")
+	t.Cleanup(func() { must(t, "ip", "link", "delete", name) })
+	must(t, "ip", "address", "add", "198.51.100.1/24", "dev", name) // an address for documentation, which nobody has (RFC 5737)
+	return name
 }
 
 func (e *privateEngine) start(t *testing.T) {

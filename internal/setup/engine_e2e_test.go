@@ -193,7 +193,7 @@ func TestEngineOverSSH(t *testing.T) {
 
 func TestEngineOverSSHThatFails(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\necho 'Permission denied (publickey).' >&2; exit 255\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\nread request\necho 'Permission denied (publickey).' >&2; exit 255\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))

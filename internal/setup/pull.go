@@ -159,5 +159,5 @@ func (e *PullError) Hint() string {
 		return "name an image that exists with --buildkit-image"
 	}
 	return "the Docker engine pulls the image, so it must reach the registry: see to its network, proxy and DNS, name a copy that it reaches with " +
-		"--buildkit-image, or load one beforehand (docker load)"
+		"--buildkit-image, or load one (docker load) and name it there by its tag"
 }

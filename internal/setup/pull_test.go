@@ -97,7 +97,7 @@ func TestPullingIsPatient(t *testing.T) {
 			[]source{first},
 			[]error{errors.New("dial tcp: lookup registry-1.docker.io: no such host")},
 			"image docker.io/a: pulling: dial tcp: lookup registry-1.docker.io: no such host",
-			"the Docker engine pulls the image, so it must reach the registry: see to its network, proxy and DNS, name a copy that it reaches with --buildkit-image, or load one beforehand (docker load)",
+			"the Docker engine pulls the image, so it must reach the registry: see to its network, proxy and DNS, name a copy that it reaches with --buildkit-image, or load one (docker load) and name it there by its tag",
 			[]string{"pulling docker.io/a"},
 		},
 		{
