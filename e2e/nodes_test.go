@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,7 +79,7 @@ func sleeper(t *testing.T) string {
 }
 
 // runUntil starts the program, does something when a text has appeared in its log, and waits for its end.
-func (i invocation) runUntil(t *testing.T, text string, do func()) result {
+func (i invocation) runUntil(t *testing.T, text string, do func(program *os.Process)) result {
 	t.Helper()
 	cmd, file := i.command(t.Context(), t)
 	var stdout bytes.Buffer
@@ -92,13 +93,32 @@ func (i invocation) runUntil(t *testing.T, text string, do func()) result {
 	var err error
 	select {
 	case <-log.seen:
-		do()
+		do(cmd.Process)
 		err = <-done
 	case err = <-done:
 	}
 	r := result{stdout: stdout.String(), stderr: log.String()}
 	r.finish(t, err, file)
 	return r
+}
+
+// A cancelled run ends the steps on nodes too, and leaves the nodes alone.
+func TestCancelledRunEndsItsStepsOnNodes(t *testing.T) {
+	t.Parallel()
+	b := startBuildkitd(t, newAuthority(t))
+	dir := folder(t, map[string]string{"Dockerfile": "FROM busybox\nRUN echo now && sleep 61003\n"})
+	for _, test := range []struct{ name, builder string }{{"tcp", b.node()}, {"docker-container", "docker-container://" + b.container}} {
+		t.Run(test.name, func(t *testing.T) {
+			r := remoteBuild(dir, []string{"linux/amd64", "linux/386"}, "--builder", test.builder).runUntil(t, "| now", func(program *os.Process) {
+				if err := program.Signal(syscall.SIGTERM); err != nil {
+					t.Error(err)
+				}
+			})
+			r.wantCode(t, 130)
+			wantNoProcess(t, "sleep 61003")
+			must(t, "docker", "exec", b.container, "buildctl", "debug", "workers")
+		})
+	}
 }
 
 // watched keeps what is written and tells when a text was in it.
@@ -143,7 +163,7 @@ func TestNodeThatIsLostInTheMiddle(t *testing.T) {
 			ref := tag(t)
 			i := builds(sleeper(t), []string{"linux/amd64", "linux/arm64"}, "-t", ref, "--push",
 				"--node", arm.node(), "--node", "linux/amd64="+x86.node(), "--node", "linux/s390x="+other.node())
-			r := i.runUntil(t, "begun on aarch64", func() { must(t, "docker", append(test.end, arm.container)...) })
+			r := i.runUntil(t, "begun on aarch64", func(*os.Process) { must(t, "docker", append(test.end, arm.container)...) })
 			r.wantCode(t, 0)
 			r.wantStderr(t, "linux/arm64: built again on "+r.ownBuilder()+", because "+arm.address+" was lost", "node "+arm.address+": lost during the build: ")
 			if p := r.platform(t, "linux/arm64"); p.Status != report.StatusPushed || p.Node != r.ownBuilder() || p.Execution != "emulated" {
@@ -173,7 +193,7 @@ func TestNodeThatIsLostAndNobodyCanTakeItsPlace(t *testing.T) {
 	defer stop()
 	i.args = append([]string{"build", "--builder", "none"}, i.args[1:]...)
 	i.args = without(i.args, "--buildkitd-config")
-	r := i.runUntil(t, "begun on aarch64", func() { must(t, "docker", "kill", arm.container) })
+	r := i.runUntil(t, "begun on aarch64", func(*os.Process) { must(t, "docker", "kill", arm.container) })
 	r.wantCode(t, 1)
 	p := r.platform(t, "linux/arm64")
 	if p.Status != report.StatusFailed || p.Failure == nil ||

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -84,7 +85,7 @@ func TestOnlyBuilderThatIsLost(t *testing.T) {
 	t.Parallel()
 	b := startBuildkitd(t, newAuthority(t))
 	i := remoteBuild(sleeper(t), []string{"linux/amd64"}, "--builder", b.node())
-	r := i.runUntil(t, "begun on x86_64", func() { must(t, "docker", "kill", b.container) })
+	r := i.runUntil(t, "begun on x86_64", func(*os.Process) { must(t, "docker", "kill", b.container) })
 	r.wantCode(t, 1)
 	r.wantStderr(t, "error: builder "+b.address+": lost during the build: ", "hint: look into the log of its buildkitd")
 }

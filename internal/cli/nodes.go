@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ func (r *run) dialNodes(ctx context.Context) error {
 		wait.Go(func() { nodes[i], problems[i] = dialNode(ctx, w) })
 	}
 	wait.Wait()
+	r.nodes = slices.DeleteFunc(slices.Clone(nodes), func(n *node) bool { return n == nil })
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -54,7 +56,6 @@ func (r *run) dialNodes(ctx context.Context) error {
 			r.unreached(wanted[i], problems[i])
 			continue
 		}
-		r.nodes = append(r.nodes, n)
 		r.say("setup", "node %s ready (BuildKit %s), lists %s", n.name, n.version, platformList(n.offer.Listed))
 		if unvouched := n.offer.Unvouched(); len(unvouched) > 0 {
 			r.say("setup", "node %s: its BuildKit does not list %s; you say that it runs them", n.name, platformList(unvouched))
@@ -186,9 +187,11 @@ func (r *run) reportLost(f *fleet) {
 // closeNodes ends the connections, and the builder that this run has started. More than one call is one call.
 func (r *run) closeNodes(ctx context.Context) error {
 	problems := make([]error, len(r.nodes))
+	var wait sync.WaitGroup
 	for i, n := range r.nodes {
-		problems[i] = n.close(ctx)
+		wait.Go(func() { problems[i] = n.close(ctx) })
 	}
+	wait.Wait()
 	return errors.Join(problems...)
 }
 
