@@ -367,8 +367,11 @@ func TestASetUpBuilderIsUsedAndRemoved(t *testing.T) {
 		t.Fatalf("got %+v, want a builder and 386 native", got)
 	}
 	again := i.run(t)
-	again.wantCode(t, 1)
-	again.wantStderr(t, "has a container of the name", "cleanup --name "+b.Name)
+	again.wantCode(t, 0)
+	again.wantStderr(t, "builder "+b.Name+" runs already and is used as it is")
+	if diff := cmp.Diff(b, decodeSetup(t, again).Builder); diff != "" {
+		t.Errorf("the builder of the second set-up (-want +got):\n%s", diff)
+	}
 	build := invocation{args: []string{
 		"build", "--builder", b.Name, "--platform", "linux/386", "--progress", "plain", folder(t, map[string]string{"Dockerfile": "FROM busybox\nRUN true\n"}),
 	}}

@@ -171,10 +171,9 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
 	problems := []error{r.closeNodes(ctx)}
-	if r.builder != nil {
-		if r.plan.Builder.Keep {
-			r.say("close", "builder %s is left running; use it by --builder %[1]s, remove it by: multiarch-action cleanup --run %s", r.builder.Name, r.id)
-		}
+	stays := r.builder != nil && r.plan.Builder.Keep
+	if stays {
+		r.say("close", "builder %s is left running; use it by --builder %[1]s, remove it by: multiarch-action cleanup --name %[1]s", r.builder.Name)
 	}
 	if r.engine != nil {
 		problems = append(problems, r.engine.Close())
@@ -184,5 +183,5 @@ func (r *run) close(ctx context.Context) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return r.home.Close(r.plan.Builder.Keep && r.builder != nil)
+	return r.home.Close(stays && r.builder.Run == r.id)
 }

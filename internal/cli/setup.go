@@ -107,8 +107,10 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 	if r.engine != nil {
 		defer r.sweep(ctx)()
 	}
-	var err error
+	err := r.useNamed(ctx)
 	switch b := r.plan.Builder; {
+	case err != nil:
+		return err
 	case b.Elsewhere():
 		return nil
 	case r.engine == nil || b.Local:
@@ -126,6 +128,19 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 	}
 	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.own.name, r.own.version, time.Since(started).Milliseconds())
 	return nil
+}
+
+// useNamed takes the builder that has the wanted name already, if it is one of this program's and runs.
+func (r *run) useNamed(ctx context.Context) error {
+	if r.builderName == "" || r.engine == nil {
+		return nil
+	}
+	running, err := r.engine.HasBuilder(ctx, r.builderName)
+	if running {
+		r.plan.Builder.Use = r.builderName
+		r.say("setup", "builder %s runs already and is used as it is", r.builderName)
+	}
+	return err
 }
 
 // connectEngine connects to the Docker Engine, if this run needs one. Where none answers and none was named, a buildkitd that is

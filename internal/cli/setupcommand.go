@@ -29,7 +29,8 @@ func (a *app) setupCommand() *cobra.Command {
 		Use:   "setup [flags]",
 		Short: "Register emulators and start a builder, both of which stay",
 		Long: `Make programs of the platforms run on this machine, by emulators where they do not run natively, and start
-a builder that further commands use. Both stay until multiarch-action cleanup.
+a builder that further commands use. Both stay until multiarch-action cleanup. A builder of the name that
+runs already is used as it is.
 
 What is reported to run was executed. If a platform that was asked for cannot be made to run, the exit
 status is 1 and the error names each with its cause. Without --platform all architectures are set up
@@ -70,7 +71,7 @@ func (a *app) setup(ctx context.Context, inputs plan.Inputs, flags setupFlags) e
 		err = errors.Join(failed, r.printSetup(flags.asJSON, failed == nil))
 	}
 	p.Builder.Keep = err == nil
-	if err != nil && r.builder != nil {
+	if err != nil && r.builder != nil && p.Builder.Use == "" {
 		r.builder.Discard()
 	}
 	return errors.Join(err, r.close(ctx))
@@ -106,6 +107,7 @@ func (r *run) emulateAndStart(ctx context.Context, noBuilder bool) error {
 	if noBuilder {
 		return r.emulate(ctx)
 	}
+	r.claimHome()
 	return r.setup(ctx)
 }
 
@@ -158,7 +160,7 @@ func (r *run) setupResult(stays bool) setupResult {
 	}
 	if r.builder != nil && stays {
 		result.Builder = &setupBuilder{
-			Name: r.builder.Name, Address: "docker-container://" + r.builder.Name, Version: r.builder.Version, Run: r.id,
+			Name: r.builder.Name, Address: "docker-container://" + r.builder.Name, Version: r.builder.Version, Run: r.builder.Run,
 		}
 	}
 	return result

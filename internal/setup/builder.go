@@ -58,6 +58,7 @@ type BuilderConfig struct {
 type Builder struct {
 	Client   *buildkit.Client
 	Name     string // of the container
+	Run      string // id of the run that made it
 	Version  string // of BuildKit
 	engine   *Engine
 	socket   *socket // nil: connect through the engine
@@ -77,7 +78,7 @@ func ValidBuilderName(name string) bool { return builderName.MatchString(name) }
 // BuildKit answers. The container has no restart policy: what outlives its run must not come back with the engine.
 // When it returns an error, it has already removed what it made.
 func StartBuilder(ctx context.Context, engine *Engine, config BuilderConfig) (*Builder, error) {
-	b := &Builder{Name: cmp.Or(config.Name, "multiarch-action-"+config.Run), engine: engine, config: config, socket: engine.shareSocket(config.Folder)}
+	b := &Builder{Name: cmp.Or(config.Name, "multiarch-action-"+config.Run), Run: config.Run, engine: engine, config: config, socket: engine.shareSocket(config.Folder)}
 	err := config.timed("image", func() (err error) {
 		b.config.Image, err = engine.ensureImage(ctx, config.Image, config.Say)
 		return err
@@ -105,6 +106,9 @@ func UseBuilder(ctx context.Context, engine *Engine, name string) (*Builder, err
 		return nil, fmt.Errorf("builder %s: looking for it: %w", name, err)
 	}
 	b := &Builder{Name: name, engine: engine, config: BuilderConfig{Keep: true}}
+	if c := found.Container.Config; c != nil {
+		b.Run = c.Labels[LabelRun]
+	}
 	for _, m := range found.Container.Mounts {
 		if m.Destination == socketFolder {
 			b.socket = &socket{folder: m.Source}
@@ -114,6 +118,19 @@ func UseBuilder(ctx context.Context, engine *Engine, name string) (*Builder, err
 		return nil, fmt.Errorf("builder %s: %w", name, err)
 	}
 	return b, nil
+}
+
+// HasBuilder reports whether a container of the name runs that this program made to stay.
+func (e *Engine) HasBuilder(ctx context.Context, name string) (bool, error) {
+	found, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+	switch {
+	case errdefs.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("builder %s: looking for it: %w", name, err)
+	}
+	c := found.Container
+	return c.State != nil && c.State.Running && c.Config != nil && c.Config.Labels[LabelKept] != "", nil
 }
 
 // start creates the container and starts it. Creating is not cancelled half-way: an engine that has accepted the request
