@@ -228,7 +228,7 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 		return s
 	}
 	if ended := r.ended(ctx, n, s.results); ended != nil {
-		s.err, s.lost = ended, true
+		s.err, s.lost = ended, len(r.nodes) > 1 // alone, it says itself what became of it
 		return s
 	}
 	asking, stop := context.WithTimeout(ctx, nodeAnswer)
