@@ -106,16 +106,20 @@ func (i invocation) runUntil(t *testing.T, text string, do func(program *os.Proc
 func TestCancelledRunEndsItsStepsOnNodes(t *testing.T) {
 	t.Parallel()
 	b := startBuildkitd(t, newAuthority(t))
-	dir := folder(t, map[string]string{"Dockerfile": "FROM busybox\nRUN echo now && sleep 61003\n"})
-	for _, test := range []struct{ name, builder string }{{"tcp", b.node()}, {"docker-container", "docker-container://" + b.container}} {
+	for _, test := range []struct{ name, builder, step string }{
+		{"tcp", b.node(), "sleep 61003"},
+		{"docker-container", "docker-container://" + b.container, "sleep 61004"},
+	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, map[string]string{"Dockerfile": "FROM busybox\nRUN echo now && " + test.step + "\n"})
 			r := remoteBuild(dir, []string{"linux/amd64", "linux/386"}, "--builder", test.builder).runUntil(t, "| now", func(program *os.Process) {
 				if err := program.Signal(syscall.SIGTERM); err != nil {
 					t.Error(err)
 				}
 			})
 			r.wantCode(t, 130)
-			wantNoProcess(t, "sleep 61003")
+			wantNoProcess(t, test.step)
 			must(t, "docker", "exec", b.container, "buildctl", "debug", "workers")
 		})
 	}
