@@ -138,14 +138,14 @@ func TestCrashOfAnEmulator(t *testing.T) {
 			if p.Crash == nil || p.Failure == nil || p.Failure.ExitCode != 139 || !strings.Contains(p.Failure.Hint, "QEMU 0.0.1 ("+segfault+"/qemu-mipsel-static), which crashed (signal 11, segmentation fault)") {
 				t.Errorf("crash %+v, failure %+v; want both and a hint", p.Crash, p.Failure)
 			}
-			r.wantStderr(t, "trying again with the same one, because such crashes come and go: no other emulator for mipsle is on this machine", "FROM --platform=$BUILDPLATFORM")
+			r.wantStderr(t, "trying again with the same one, because such crashes come and go: no other emulator for mipsle is to be had", "FROM --platform=$BUILDPLATFORM")
 		}},
 		{name: "that will come again", folder: executed, path: []string{illegal}, code: 1, check: func(t *testing.T, r result, p report.Platform) {
 			t.Helper()
 			if p.Crash != nil || p.Failure == nil || p.Failure.ExitCode != 132 || !strings.Contains(p.Failure.Hint, "which crashed (signal 4, illegal instruction)") {
 				t.Errorf("crash %+v, failure %+v; want one try and a hint", p.Crash, p.Failure)
 			}
-			r.wantStderr(t, "not tried again: no other emulator for mipsle is on this machine")
+			r.wantStderr(t, "not tried again: no other emulator for mipsle is to be had")
 		}},
 		{name: "in the smoke test", folder: copied, path: []string{segfault, lab}, args: []string{"--test", "/hello"}, check: func(t *testing.T, _ result, p report.Platform) {
 			t.Helper()
