@@ -161,6 +161,9 @@ func lastLayerWins(t *testing.T, files *layers.Files, list [][]*tarEntry) {
 	}
 	e := top[len(top)-1]
 	name := path.Clean("/" + e.Name)
+	if e.Typeflag == '1' && path.Clean("/"+e.Linkname) == name {
+		return // a name for itself adds nothing
+	}
 	if strings.Count(name, "/") != 1 || name == "/" || strings.Contains(name, "/.wh.") || strings.HasSuffix(name, ".landmark") || name == "/stargz.index.json" {
 		return
 	}
