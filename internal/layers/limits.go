@@ -74,8 +74,14 @@ type LimitError struct {
 
 // Error names the layer, the limit and what it means.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s: over the limit for the %s (%s): %s", e.Layer, e.Limit, e.max(), meanings[e.Limit])
+	return fmt.Sprintf("%s: over the limit for the %s (%s): %s", e.Layer, e.Limit, e.max(), e.Meaning())
 }
+
+// Allowed says what would be within the limit.
+func (e *LimitError) Allowed() string { return fmt.Sprintf("a %s of at most %s", e.Limit, e.max()) }
+
+// Meaning says what it means to be over the limit.
+func (e *LimitError) Meaning() string { return meanings[e.Limit] }
 
 func (e *LimitError) max() string {
 	switch e.Limit {

@@ -25,6 +25,15 @@ type Reference struct {
 // String is the reference as it was written.
 func (r Reference) String() string { return r.text }
 
+// WithDigest is the reference to what was verified: with its digest instead of a tag that may move. On disk it stays as it was
+// written.
+func (r Reference) WithDigest(digest string) string {
+	if r.remote == nil || digest == "" {
+		return r.text
+	}
+	return r.remote.Context().Name() + "@" + digest
+}
+
 // Parse reads a reference: oci-layout://PATH with :TAG or @DIGEST behind it, a path that begins with /, ./ or ../ or ends with
 // .tar, or the name of an image in a registry. It does not look whether there is such an image.
 func Parse(text string) (Reference, error) {
