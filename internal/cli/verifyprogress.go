@@ -29,7 +29,7 @@ func (c *counter) String() string {
 
 // progress shows on a terminal how far it is, in one line that goes away in the end.
 func (v *verification) progress() (stop func()) {
-	file, terminal := v.terminal()
+	_, terminal := v.terminal()
 	if !terminal {
 		return func() {}
 	}
@@ -41,9 +41,9 @@ func (v *verification) progress() (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				fmt.Fprintf(file, "\r\x1b[K%s", v.display)
+				fmt.Fprintf(v.Stderr, "\r\x1b[K%s", v.display)
 			case <-end:
-				fmt.Fprint(file, "\r\x1b[K")
+				fmt.Fprint(v.Stderr, "\r\x1b[K")
 				return
 			}
 		}

@@ -79,7 +79,8 @@ func walkTar(r io.Reader, visit visitor) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err != nil && !(errors.Is(err, tar.ErrInsecurePath) && h != nil) {
+		insecure := h != nil && errors.Is(err, tar.ErrInsecurePath) // paths are made safe here
+		if err != nil && !insecure {
 			return asContent("its tar file", err)
 		}
 		if err := visit(h, entries); err != nil {
@@ -100,7 +101,7 @@ func asContent(what string, err error) error {
 
 // packed is a layer as it was stored: hashed, counted, and no longer than it should be.
 type packed struct {
-	ctx      context.Context //nolint:containedctx // a Reader has no other way to be cancelled
+	ctx      context.Context // a Reader has no other way to be cancelled
 	r        io.Reader
 	progress func(int)
 	hash     hash.Hash // nil: the digest is not known
