@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -187,4 +188,32 @@ func writeLarge(to io.Writer, seed uint64, size int64) error {
 		size -= length
 	}
 	return w.Close()
+}
+
+// What a build finds in the builder's snapshot, verify finds in the registry.
+func TestVerifyFindsWhatTheBuildFound(t *testing.T) {
+	t.Parallel()
+	ref := tag(t)
+	dir := folder(t, map[string]string{"Dockerfile": wrongProgram})
+	platforms := []string{"linux/amd64", "linux/arm64", "linux/s390x"}
+	built := builds(dir, platforms, "-t", ref, "--push").run(t)
+	built.wantCode(t, 3)
+	builds(dir, platforms, "-t", ref, "--push", "--verify", "off").run(t).wantCode(t, 0)
+	r := invocation{args: []string{"verify", "--json", ref}}.run(t)
+	r.wantCode(t, 3)
+	var got report.Verification
+	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, p := range got.Images[0].Platforms {
+		want := built.platform(t, p.Platform).Findings
+		if diff := cmp.Diff(want, p.Findings); diff != "" {
+			t.Errorf("%s: the findings differ (-build +verify):\n%s", p.Platform, diff)
+		}
+		found += len(want)
+	}
+	if found == 0 {
+		t.Error("nothing was found")
+	}
 }
