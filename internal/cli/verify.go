@@ -77,8 +77,8 @@ their digests on standard output.`,
 	return cmd
 }
 
-// verification is one run of the verify command.
-type verification struct {
+// imageVerifier is one run of the verify command.
+type imageVerifier struct {
 	*app
 	references []source.Reference
 	platforms  []plan.Platform // to look into; empty: all
@@ -91,8 +91,8 @@ type verification struct {
 }
 
 // newVerification reads what is asked. All problems are reported at once.
-func (a *app) newVerification(in verifyInputs) (*verification, error) {
-	v := &verification{app: a, display: &counter{}}
+func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
+	v := &imageVerifier{app: a, display: &counter{}}
 	v.reader = layers.NewReader(layers.Limits{}, v.display.read)
 	var problems plan.InputErrors
 	reference := func(input, text string) source.Reference {
@@ -137,7 +137,7 @@ func named(input string, err error) plan.InputErrors {
 }
 
 // execute verifies all images and reports whatever came of it.
-func (v *verification) execute(ctx context.Context, in verifyInputs) error {
+func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
 	started := time.Now()
 	stop := v.progress()
 	result, problems := v.all(ctx)
@@ -163,7 +163,7 @@ func (v *verification) execute(ctx context.Context, in verifyInputs) error {
 }
 
 // write writes the result everywhere that it is wanted.
-func (v *verification) write(result *report.Verification, in verifyInputs) error {
+func (v *imageVerifier) write(result *report.Verification, in verifyInputs) error {
 	foreign := v.host.Foreign() // it quotes what images hold
 	problems := []error{result.Terminal(foreign), foreign.Close()}
 	file := func(path string, mode int, write writerTo) {

@@ -12,7 +12,7 @@ import (
 )
 
 // compare verifies the earlier image too, and says what is worse now.
-func (v *verification) compare(ctx context.Context, now *report.Verified) error {
+func (v *imageVerifier) compare(ctx context.Context, now *report.Verified) error {
 	earlier := *v
 	earlier.require = nil
 	earlier.platforms = nil // one that is gone was asked for, perhaps

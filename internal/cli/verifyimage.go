@@ -29,7 +29,7 @@ const (
 )
 
 // all verifies every image. An image that cannot be read does not keep the others from being verified.
-func (v *verification) all(ctx context.Context) (*report.Verification, []error) {
+func (v *imageVerifier) all(ctx context.Context) (*report.Verification, []error) {
 	result := &report.Verification{SchemaVersion: report.VerificationSchema, Program: v.version(), Verdict: report.VerdictGood}
 	result.Images = make([]report.Verified, len(v.references))
 	errs := make([]error, len(v.references))
@@ -64,7 +64,7 @@ func verdictOf(findings []plan.Finding) report.Verdict {
 }
 
 // one verifies one image.
-func (v *verification) one(ctx context.Context, ref source.Reference) (report.Verified, error) {
+func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.Verified, error) {
 	out := report.Verified{Reference: ref.String()}
 	opened, err := v.opener.Open(ctx, ref)
 	if finding, isBad := documentFinding(err, ""); isBad {
@@ -102,7 +102,7 @@ type part struct {
 }
 
 // parts reads manifests and configs of all platforms. What is wrong with one of them is a finding.
-func (v *verification) parts(ctx context.Context, opened *source.Source) ([]*part, error) {
+func (v *imageVerifier) parts(ctx context.Context, opened *source.Source) ([]*part, error) {
 	descriptors, err := opened.Images(ctx)
 	if finding, isBad := documentFinding(err, ""); isBad {
 		return []*part{{row: report.VerifiedPlatform{Platform: "unknown", Verdict: report.VerdictBad, Findings: []plan.Finding{finding}}}}, nil
@@ -156,7 +156,7 @@ func platformOf(p v1.Platform) plan.Platform {
 }
 
 // wanted marks the platforms that are not to be looked into. It is an error if one that is asked for is not there.
-func (v *verification) wanted(ref source.Reference, parts []*part) error {
+func (v *imageVerifier) wanted(ref source.Reference, parts []*part) error {
 	for _, p := range parts {
 		if len(v.platforms) > 0 && !slices.ContainsFunc(v.platforms, p.platform.Equal) {
 			p.row.Verdict = report.VerdictUnwanted
@@ -194,7 +194,7 @@ func (e *absentError) Hint() string { return "it has: " + strings.Join(e.has, ",
 
 // indexFindings checks the index, as far as the platforms are wanted. One image is checked as an index of it would be, for what
 // is required of it.
-func (v *verification) indexFindings(opened *source.Source, parts []*part) []plan.Finding {
+func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []plan.Finding {
 	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}}
 	for _, p := range parts {
 		if p.image != nil {
@@ -225,14 +225,14 @@ func (v *verification) indexFindings(opened *source.Source, parts []*part) []pla
 }
 
 // isUnwanted reports whether a finding is about a platform that nobody asked for.
-func (v *verification) isUnwanted(f plan.Finding, parts []*part) bool {
+func (v *imageVerifier) isUnwanted(f plan.Finding, parts []*part) bool {
 	return f.Platform != "" && slices.ContainsFunc(parts, func(p *part) bool {
 		return p.row.Verdict == report.VerdictUnwanted && p.row.Platform == f.Platform
 	})
 }
 
 // files checks the files of every platform.
-func (v *verification) files(ctx context.Context, parts []*part) error {
+func (v *imageVerifier) files(ctx context.Context, parts []*part) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrentImages)
 	for _, p := range parts {
@@ -253,7 +253,7 @@ func (v *verification) files(ctx context.Context, parts []*part) error {
 }
 
 // platform checks the files of one platform.
-func (v *verification) platform(ctx context.Context, p *part) error {
+func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 	if p.image == nil {
 		p.row.Verdict = report.VerdictUnread
 		return nil
@@ -291,7 +291,7 @@ type layerFiles struct{ files *layers.Files }
 // Stat describes a file, without following a link.
 func (l layerFiles) Stat(ctx context.Context, path string) (verify.File, error) {
 	f, err := l.files.Stat(ctx, path)
-	return fileOf(f), err
+	return layerFile(f), err
 }
 
 // ReadAt reads part of a file.
@@ -301,9 +301,9 @@ func (l layerFiles) ReadAt(ctx context.Context, path string, offset, length int6
 
 // Walk visits all files below a folder.
 func (l layerFiles) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return l.files.Walk(ctx, root, func(path string, f layers.File) error { return visit(path, fileOf(f)) })
+	return l.files.Walk(ctx, root, func(path string, f layers.File) error { return visit(path, layerFile(f)) })
 }
 
-func fileOf(f layers.File) verify.File {
+func layerFile(f layers.File) verify.File {
 	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
 }

@@ -28,7 +28,7 @@ func (c *counter) String() string {
 }
 
 // progress shows on a terminal how far it is, in one line that goes away in the end.
-func (v *verification) progress() (stop func()) {
+func (v *imageVerifier) progress() (stop func()) {
 	_, terminal := v.terminal()
 	if !terminal {
 		return func() {}
