@@ -95,6 +95,9 @@ func (k *keeper) elf(name string, n *node, r *charged, have int) ([]span, error)
 	if isLoader(name) && n.size <= keptLoader {
 		file.want(0, n.size)
 	}
+	if n.mode&0o111 != 0 {
+		file.want(max(0, n.size-elfEnd), elfEnd)
+	}
 	parts := pieces{}
 	for _, want := range file.wanted() {
 		if end := want.offset + want.length; end <= int64(len(window)) {

@@ -68,6 +68,10 @@ func TestPartsOfProgramsAreKept(t *testing.T) {
 	if diff := cmp.Diff(want.FileHeader, got.FileHeader); diff != "" || len(got.Progs) != len(want.Progs) || len(got.Sections) != len(want.Sections) {
 		t.Errorf("the headers differ (-want +got):\n%s", diff)
 	}
+	end := int64(len(program) - 4096)
+	if tail, err := files.ReadAt(t.Context(), "/app", end, 4096); err != nil || !bytes.Equal(tail, program[end:]) {
+		t.Errorf("the end of the program: %d bytes, %v", len(tail), err)
+	}
 	info, err := buildinfo.Read(at{t, files, "/app"})
 	if err != nil || info.GoVersion != runtime.Version() {
 		t.Errorf("build information: %v, %v", info, err)
