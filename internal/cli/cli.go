@@ -79,7 +79,7 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
-	root.AddCommand(a.buildCommand(), a.setupCommand(), a.cleanupCommand(), helperCommand())
+	root.AddCommand(a.buildCommand(), a.setupCommand(), a.verifyCommand(), a.cleanupCommand(), helperCommand())
 	return root
 }
 
@@ -138,7 +138,7 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		return ExitUsage
 	case ctx.Err() != nil:
 		return ExitCancelled
-	case errors.Is(err, errRejected):
+	case errors.Is(err, errRejected), errors.Is(err, errBad):
 		return ExitRejected
 	}
 	return ExitFailed

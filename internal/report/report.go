@@ -3,10 +3,8 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -126,21 +124,8 @@ type Stage struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// JSON writes the report for programs. Where standard output is also a CI host's log, "##[" would begin a command in it, so the
-// bracket is written as JSON's escape.
-func (r *Report) JSON(w io.Writer) error {
-	var b strings.Builder
-	encoder := json.NewEncoder(&b)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(r); err != nil {
-		return fmt.Errorf("report: encoding: %w", err)
-	}
-	if _, err := io.WriteString(w, strings.ReplaceAll(b.String(), "##[", `##\u005b`)); err != nil {
-		return fmt.Errorf("report: writing: %w", err)
-	}
-	return nil
-}
+// JSON writes the report for programs.
+func (r *Report) JSON(w io.Writer) error { return writeJSON(w, r) }
 
 // headline is the run in one line.
 func (r *Report) headline() string {

@@ -1,0 +1,219 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/stream"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/org/multiarch-action/internal/report"
+)
+
+// released is the program as users get it, built once. With the race detector unpacking takes ten times as long, and several times
+// as much memory.
+var released = sync.OnceValues(func() (string, error) {
+	program := filepath.Join(filepath.Dir(w.program), "released")
+	_, err := output(w.root, "go", "build", "-o", program, ".")
+	return program, err
+})
+
+// verified verifies images that have to be good, and returns the result and how much memory that took at most.
+func verified(t *testing.T, images ...string) (result report.Verification, memory int64) {
+	t.Helper()
+	program, err := released()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, append([]string{"verify", "--json"}, images...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	if err := json.Unmarshal(out, &result); err != nil {
+		t.Fatal(err)
+	}
+	return result, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+}
+
+// Base images that millions use are good. A finding here is a false alarm, or a reason to tell their makers.
+func TestVerifyFindsNoErrorInTheBaseImages(t *testing.T) {
+	t.Parallel()
+	var images []string
+	for _, image := range []string{"library/busybox", "library/debian:bookworm-slim", "library/golang", "docker/dockerfile:1"} {
+		images = append(images, w.lab["LAB_REGISTRY"]+"/"+image)
+	}
+	got, memory := verified(t, images...)
+	t.Logf("verifying them took %.1f MiB of memory at most", float64(memory)/(1<<20))
+	if memory > maxMemory {
+		t.Errorf("it is more than %d MiB", maxMemory>>20)
+	}
+	for _, image := range got.Images {
+		for _, f := range image.All() {
+			t.Logf("%s: %s %s %s: %s", image.Reference, f.Severity, f.Check, f.Path, f.Found)
+		}
+		for _, p := range image.Platforms {
+			if p.Verdict != report.VerdictGood || p.Layers == 0 || p.Size == 0 {
+				t.Errorf("%s: %+v", image.Reference, p)
+			}
+		}
+	}
+}
+
+func TestVerifyWithAPassword(t *testing.T) {
+	t.Parallel()
+	_, env := secured(t, w.lab["LAB_TLS_USER"], w.lab["LAB_TLS_PASSWORD"])
+	ref := strings.Replace(tag(t), w.lab["LAB_REGISTRY"], w.lab["LAB_TLS_REGISTRY"], 1)
+	withEnv(t, env, w.crane, "copy", w.lab["LAB_REGISTRY"]+"/library/busybox", ref)
+	known := invocation{args: []string{"verify", "--platform", "linux/amd64", ref}, env: env}.run(t)
+	known.wantCode(t, 0)
+	unknown := invocation{args: []string{"verify", ref}, env: []string{"DOCKER_CONFIG=" + t.TempDir(), env[1]}}.run(t)
+	unknown.wantCode(t, 1)
+	unknown.wantStderr(t, "image "+ref+": reading: ", "hint: log in with an account that may read there")
+	if password := w.lab["LAB_TLS_PASSWORD"]; strings.Contains(known.stderr+known.stdout+unknown.stderr, password) {
+		t.Error("the password was printed")
+	}
+}
+
+// What the builder made is judged the same from the registry, from a layout and from an archive.
+func TestVerifySaysTheSameFromEverySource(t *testing.T) {
+	t.Parallel()
+	ref, dir := tag(t), t.TempDir()
+	must(t, w.crane, "copy", w.lab["LAB_REGISTRY"]+"/library/debian:bookworm-slim", ref)
+	must(t, w.crane, "pull", "--format=oci", ref, filepath.Join(dir, "layout"))
+	must(t, "tar", "-C", filepath.Join(dir, "layout"), "-cf", filepath.Join(dir, "layout.tar"), ".")
+	var want []report.VerifiedPlatform
+	for _, place := range []string{ref, filepath.Join(dir, "layout"), filepath.Join(dir, "layout.tar")} {
+		got, _ := verified(t, place)
+		if want == nil {
+			want = got.Images[0].Platforms
+		}
+		if fmt.Sprint(got.Images[0].Platforms) != fmt.Sprint(want) || len(want) != 3 {
+			t.Errorf("%s: got %v, want %v", place, got.Images[0].Platforms, want)
+		}
+	}
+}
+
+// maxMemory is how much memory the verification of any image may take.
+const maxMemory = 100 << 20
+
+func TestVerifyOfALargeImageNeedsLittleMemory(t *testing.T) {
+	t.Parallel()
+	ref := tag(t)
+	pushLarge(t, ref, 4, 250<<20)
+	_, memory := verified(t, ref)
+	t.Logf("verifying 1 GB took %.1f MiB of memory at most", float64(memory)/(1<<20))
+	if memory > maxMemory {
+		t.Errorf("it is more than %d MiB", maxMemory>>20)
+	}
+}
+
+// pushLarge pushes an image of random data: files of 50 MB, and many small ones.
+func pushLarge(t *testing.T, ref string, layers int, size int64) {
+	t.Helper()
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	for i := range layers {
+		r, w := io.Pipe()
+		go func() { _ = w.CloseWithError(writeLarge(w, uint64(i), size)) }()
+		layer := stream.NewLayer(r, stream.WithMediaType(types.OCILayer))
+		if err := remote.WriteLayer(parsed.Context(), layer); err != nil {
+			t.Fatal(err)
+		}
+		if img, err = mutate.AppendLayers(img, layer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", "amd64"
+	if img, err = mutate.ConfigFile(img, config); err != nil {
+		t.Fatal(err)
+	}
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{
+		Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
+	})
+	if err := remote.WriteIndex(parsed, index); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeLarge(to io.Writer, seed uint64, size int64) error {
+	w := tar.NewWriter(to)
+	var key [32]byte
+	key[0] = byte(seed)
+	noise := rand.NewChaCha8(key)
+	for i := 0; size > 0; i++ {
+		length := min(size, 50<<20)
+		if i%2 == 0 {
+			length = min(length, 20<<10)
+		}
+		name, head := fmt.Sprintf("data/%d/%d", seed, i), ""
+		if i%4 == 1 { // half of the large ones seem to be programs
+			head = "\x7fELF\x02\x01\x01"
+		}
+		err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: length})
+		_, err2 := io.WriteString(w, head)
+		_, err3 := io.CopyN(w, noise, length-int64(len(head)))
+		if err := errors.Join(err, err2, err3); err != nil {
+			return err
+		}
+		size -= length
+	}
+	return w.Close()
+}
+
+// What a build finds in the builder's snapshot, verify finds in the registry.
+func TestVerifyFindsWhatTheBuildFound(t *testing.T) {
+	t.Parallel()
+	ref := tag(t)
+	dir := folder(t, map[string]string{"Dockerfile": wrongProgram})
+	platforms := []string{"linux/amd64", "linux/arm64", "linux/s390x"}
+	built := builds(dir, platforms, "-t", ref, "--push").run(t)
+	built.wantCode(t, 3)
+	builds(dir, platforms, "-t", ref, "--push", "--verify", "off").run(t).wantCode(t, 0)
+	r := invocation{args: []string{"verify", "--json", ref}}.run(t)
+	r.wantCode(t, 3)
+	var got report.Verification
+	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, p := range got.Images[0].Platforms {
+		want := built.platform(t, p.Platform).Findings
+		if diff := cmp.Diff(want, p.Findings); diff != "" {
+			t.Errorf("%s: the findings differ (-build +verify):\n%s", p.Platform, diff)
+		}
+		found += len(want)
+	}
+	if found == 0 {
+		t.Error("nothing was found")
+	}
+}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/multiarch-action/internal/layers"
+	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/report"
+	"github.com/org/multiarch-action/internal/source"
+)
+
+// errBad ends a verification whose report says what was found.
+var errBad = errors.New("verification found errors")
+
+// verifyInputs are what the verify command is asked, as text.
+type verifyInputs struct {
+	images    []string
+	platforms []string
+	require   []string
+	against   string
+	junit     string
+	sarif     string
+	markdown  string
+	asJSON    bool
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var in verifyInputs
+	cmd := &cobra.Command{
+		Use:   "verify [flags] IMAGE…",
+		Short: "Prove of images that exist that each platform holds programs for it",
+		Long: `Read images from a registry, a folder with the OCI layout or an archive, and check for every platform
+that what it starts is a program of that architecture, that nothing it needs is missing, and that all
+documents and layers are those that they are named as. Nothing is run, and nothing is written to disk.
+
+IMAGE is a name as in ghcr.io/owner/app:1.4, oci-layout://PATH with :TAG or @DIGEST behind it, or a path
+that begins with / or ./ or ends with .tar. Registries are asked without a login first.
+
+Exit status: 0 all are good; 3 verification found errors; 1 an image could not be read, whatever was
+found in others; 2 the request was wrong; 130 cancelled. The names of good images are printed with
+their digests on standard output.`,
+		Example: `  multiarch-action verify ghcr.io/owner/app:1.4
+  multiarch-action verify --platform linux/arm64 --json busybox alpine
+  multiarch-action verify --require-platforms linux/amd64,linux/arm64 --junit verify.xml ./out
+  multiarch-action verify --against ghcr.io/owner/app:1.3 ghcr.io/owner/app:1.4`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{command: cmd.CommandPath(), err: errors.New("no image is named")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in.images = args
+			v, err := a.newVerification(in)
+			if err != nil {
+				return err
+			}
+			return v.execute(cmd.Context(), in)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&in.platforms, "platform", nil, "look only into these platforms, for example linux/arm64")
+	flags.StringSliceVar(&in.require, "require-platforms", nil, "platforms that every image must have; others may be there too")
+	flags.StringVar(&in.against, "against", "", "an earlier image to compare with: platforms that are gone, sizes, checks that got worse")
+	flags.BoolVar(&in.asJSON, "json", false, "print everything as JSON on standard output")
+	flags.StringVar(&in.junit, "junit", "", "file to write test results to, for GitLab and Jenkins")
+	flags.StringVar(&in.sarif, "sarif", "", "file to write findings to, for GitHub's code scanning")
+	flags.StringVar(&in.markdown, "markdown", "", "file to write a Markdown page to (default: the CI host's summary)")
+	flags.SortFlags = false
+	return cmd
+}
+
+// imageVerifier is one run of the verify command.
+type imageVerifier struct {
+	*app
+	references []source.Reference
+	platforms  []plan.Platform // to look into; empty: all
+	require    []plan.Platform
+	against    *source.Reference
+
+	opener  source.Opener
+	reader  *layers.Reader
+	display *counter
+}
+
+// newVerification reads what is asked. All problems are reported at once.
+func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
+	v := &imageVerifier{app: a, display: &counter{}}
+	v.reader = layers.NewReader(layers.Limits{}, v.display.read)
+	var problems plan.InputErrors
+	reference := func(input, text string) source.Reference {
+		ref, err := source.Parse(text)
+		problems = append(problems, named(input, err)...)
+		return ref
+	}
+	for _, text := range in.images {
+		v.references = append(v.references, reference("", text))
+	}
+	platforms := func(input string, texts []string) []plan.Platform {
+		var out []plan.Platform
+		for _, text := range texts {
+			p, err := plan.ParsePlatform(strings.TrimSpace(text))
+			problems = append(problems, named(input, err)...)
+			out = append(out, p)
+		}
+		return out
+	}
+	v.platforms, v.require = platforms("--platform", in.platforms), platforms("--require-platforms", in.require)
+	if in.against != "" {
+		ref := reference("--against", in.against)
+		v.against = &ref
+		if len(in.images) > 1 {
+			problems = append(problems, &plan.InputError{Input: "--against", Value: in.against, Rule: fmt.Sprintf("one image can be compared with it, and %d are named", len(in.images)), Hint: "name one image"})
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return v, nil
+}
+
+// named says of which input a problem is.
+func named(input string, err error) plan.InputErrors {
+	var problem *plan.InputError
+	if !errors.As(err, &problem) {
+		return nil
+	}
+	problem.Input = input
+	return plan.InputErrors{problem}
+}
+
+// execute verifies all images and reports whatever came of it.
+func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
+	started := time.Now()
+	stop := v.progress()
+	result, problems := v.all(ctx)
+	stop()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	result.Seconds = time.Since(started).Seconds()
+	if err := v.write(result, in); err != nil {
+		return err
+	}
+	switch {
+	case len(problems) > 0:
+		last := len(problems) - 1
+		for _, problem := range problems[:last] {
+			v.explain(problem, ExitFailed)
+		}
+		return problems[last]
+	case result.Verdict != report.VerdictGood:
+		return errBad
+	}
+	return nil
+}
+
+// write writes the result everywhere that it is wanted.
+func (v *imageVerifier) write(result *report.Verification, in verifyInputs) error {
+	foreign := v.host.Foreign() // it quotes what images hold
+	problems := []error{result.Terminal(foreign), foreign.Close()}
+	file := func(path string, mode int, write writerTo) {
+		if path != "" {
+			problems = append(problems, writeFile(path, mode, write))
+		}
+	}
+	file(in.junit, os.O_TRUNC, result.JUnit)
+	file(in.sarif, os.O_TRUNC, result.SARIF)
+	if in.markdown != "" {
+		file(in.markdown, os.O_TRUNC, result.Markdown)
+	} else {
+		file(v.host.SummaryFile(), os.O_APPEND, result.Markdown)
+	}
+	if in.asJSON {
+		return errors.Join(append(problems, result.JSON(v.Stdout))...)
+	}
+	for i, image := range result.Images {
+		if image.Verdict == report.VerdictGood {
+			_, err := fmt.Fprintln(v.Stdout, v.references[i].WithDigest(image.Digest))
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}

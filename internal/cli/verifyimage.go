@@ -1,0 +1,309 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/multiarch-action/internal/layers"
+	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/report"
+	"github.com/org/multiarch-action/internal/source"
+	"github.com/org/multiarch-action/internal/verify"
+)
+
+type writerTo = func(io.Writer) error
+
+// How much is under way at once: requests for small documents, and images whose layers are read. Each of the latter holds the
+// table of its files.
+const (
+	concurrentDocuments = 16
+	concurrentImages    = 3
+)
+
+// all verifies every image. An image that cannot be read does not keep the others from being verified.
+func (v *imageVerifier) all(ctx context.Context) (*report.Verification, []error) {
+	result := &report.Verification{SchemaVersion: report.VerificationSchema, Program: v.version(), Verdict: report.VerdictGood}
+	result.Images = make([]report.Verified, len(v.references))
+	errs := make([]error, len(v.references))
+	for i, ref := range v.references {
+		result.Images[i], errs[i] = v.one(ctx, ref)
+	}
+	if v.against != nil && errs[0] == nil {
+		errs[0] = v.compare(ctx, &result.Images[0])
+	}
+	for i := range result.Images {
+		image := &result.Images[i]
+		image.Verdict = verdictOf(image.All())
+		if errs[i] != nil {
+			image.Verdict, image.Error = report.VerdictUnread, errs[i].Error()
+			var hinted interface{ Hint() string }
+			if errors.As(errs[i], &hinted) {
+				image.Hint = hinted.Hint()
+			}
+		}
+		if image.Verdict == report.VerdictUnread || image.Verdict == report.VerdictBad && result.Verdict == report.VerdictGood {
+			result.Verdict = image.Verdict
+		}
+	}
+	return result, slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+func verdictOf(findings []plan.Finding) report.Verdict {
+	if plan.Failed(findings) {
+		return report.VerdictBad
+	}
+	return report.VerdictGood
+}
+
+// one verifies one image.
+func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.Verified, error) {
+	out := report.Verified{Reference: ref.String()}
+	opened, err := v.opener.Open(ctx, ref)
+	if finding, isBad := documentFinding(err, ""); isBad {
+		out.Findings = append(out.Findings, finding)
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = opened.Close() }() // only read
+	if opened.Digest != (v1.Hash{}) {
+		out.Digest = opened.Digest.String()
+	}
+	out.MediaType = string(opened.MediaType)
+	parts, err := v.parts(ctx, opened)
+	if err != nil {
+		return out, err
+	}
+	if err := v.wanted(ref, parts); err != nil {
+		return out, err
+	}
+	out.Findings = v.indexFindings(opened, parts)
+	err = v.files(ctx, parts)
+	for _, p := range parts {
+		out.Platforms = append(out.Platforms, p.row)
+	}
+	return out, err
+}
+
+// part is one platform of an image.
+type part struct {
+	platform plan.Platform // as it is published
+	image    *source.Image // nil: it could not be had
+	row      report.VerifiedPlatform
+}
+
+// parts reads manifests and configs of all platforms. What is wrong with one of them is a finding.
+func (v *imageVerifier) parts(ctx context.Context, opened *source.Source) ([]*part, error) {
+	descriptors, err := opened.Images(ctx)
+	if finding, isBad := documentFinding(err, ""); isBad {
+		return []*part{{row: report.VerifiedPlatform{Platform: "unknown", Verdict: report.VerdictBad, Findings: []plan.Finding{finding}}}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]*part, len(descriptors))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrentDocuments)
+	for i, d := range descriptors {
+		g.Go(func() (err error) {
+			parts[i], err = readPart(ctx, opened, d)
+			return err
+		})
+	}
+	return parts, g.Wait()
+}
+
+func readPart(ctx context.Context, opened *source.Source, d v1.Descriptor) (*part, error) {
+	p := &part{}
+	if d.Platform != nil {
+		p.platform = platformOf(*d.Platform)
+	}
+	p.row = report.VerifiedPlatform{Digest: d.Digest.String(), Verdict: report.VerdictGood}
+	if d.Digest == (v1.Hash{}) {
+		p.row.Digest = ""
+	}
+	image, err := opened.Image(ctx, d)
+	finding, isBad := documentFinding(err, p.platform.String())
+	switch {
+	case isBad:
+		p.row.Findings = append(p.row.Findings, finding)
+	case source.IsMissing(err): // the check of the index says so
+	case err != nil:
+		return nil, err
+	default:
+		p.image = image
+		p.row.Size, p.row.Layers = image.Size, len(image.Layers)
+		if d.Platform == nil || d.Platform.OS == "" && d.Platform.Architecture == "" {
+			p.platform = plan.PlatformOf(image.Config.Platform)
+		}
+		p.row.Findings = append(p.row.Findings, diffIDFindings(p.platform, image)...)
+	}
+	p.row.Platform = p.platform.String()
+	return p, nil
+}
+
+func platformOf(p v1.Platform) plan.Platform {
+	return plan.PlatformOf(ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures})
+}
+
+// wanted marks the platforms that are not to be looked into. It is an error if one that is asked for is not there.
+func (v *imageVerifier) wanted(ref source.Reference, parts []*part) error {
+	for _, p := range parts {
+		if len(v.platforms) > 0 && !slices.ContainsFunc(v.platforms, p.platform.Equal) {
+			p.row.Verdict = report.VerdictUnwanted
+		}
+	}
+	for _, want := range v.platforms {
+		if !slices.ContainsFunc(parts, func(p *part) bool { return p.platform.Equal(want) }) {
+			return &absentError{image: ref.String(), platform: want.String(), has: platformNames(parts)}
+		}
+	}
+	return nil
+}
+
+func platformNames(parts []*part) []string {
+	var out []string
+	for _, p := range parts {
+		out = append(out, p.row.Platform)
+	}
+	return out
+}
+
+// absentError says that an image has no such platform.
+type absentError struct {
+	image, platform string
+	has             []string
+}
+
+// Error names image and platform.
+func (e *absentError) Error() string {
+	return fmt.Sprintf("image %s: looking for %s: it has no such platform", e.image, e.platform)
+}
+
+// Hint lists the platforms that there are.
+func (e *absentError) Hint() string { return "it has: " + strings.Join(e.has, ", ") }
+
+// indexFindings checks the index, as far as the platforms are wanted. One image is checked as an index of it would be, for what
+// is required of it.
+func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []plan.Finding {
+	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}}
+	for _, p := range parts {
+		if p.image != nil {
+			published.Configs[p.image.Descriptor.Digest] = p.image.Config
+		}
+	}
+	if opened.Index != nil {
+		published.Index = *opened.Index
+	} else if len(parts) == 1 && parts[0].image != nil {
+		spec := parts[0].platform.Spec()
+		d := parts[0].image.Descriptor
+		d.MediaType, d.Platform = opened.MediaType, &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion}
+		published.Index.Manifests = []v1.Descriptor{d}
+	}
+	said := map[string]bool{} // of what could be read something worse is known than that it could not
+	for _, p := range parts {
+		said[p.row.Digest] = p.image == nil && len(p.row.Findings) > 0
+	}
+	return slices.DeleteFunc(verify.Index(v.require, published), func(f plan.Finding) bool {
+		switch {
+		case f.Check == "index/platform-extra", f.Check == verify.CheckChildMissing && said[f.Path]:
+			return true
+		case opened.Index == nil:
+			return f.Check != verify.CheckIndexMissing
+		}
+		return v.isUnwanted(f, parts)
+	})
+}
+
+// isUnwanted reports whether a finding is about a platform that nobody asked for.
+func (v *imageVerifier) isUnwanted(f plan.Finding, parts []*part) bool {
+	return f.Platform != "" && slices.ContainsFunc(parts, func(p *part) bool {
+		return p.row.Verdict == report.VerdictUnwanted && p.row.Platform == f.Platform
+	})
+}
+
+// files checks the files of every platform.
+func (v *imageVerifier) files(ctx context.Context, parts []*part) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrentImages)
+	for _, p := range parts {
+		if p.row.Verdict == report.VerdictUnwanted {
+			continue
+		}
+		v.display.expect(p.row.Size)
+		g.Go(func() error {
+			defer v.display.done()
+			err := v.platform(ctx, p)
+			if err == nil && p.row.Verdict != report.VerdictUnread {
+				p.row.Verdict = verdictOf(p.row.Findings)
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// platform checks the files of one platform.
+func (v *imageVerifier) platform(ctx context.Context, p *part) error {
+	if p.image == nil {
+		p.row.Verdict = report.VerdictUnread
+		return nil
+	}
+	var files verify.Files = noFiles{}
+	if p.platform.OS() == "linux" { // other programs are not looked at, and layers of Windows are gigabytes
+		read, err := v.reader.Read(ctx, p.image.Layers)
+		if finding, isBad := layerFinding(err, p.platform.String()); isBad {
+			p.row.Findings = append(p.row.Findings, finding)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.platform, err)
+		}
+		defer read.Close()
+		notes, whole := noteFindings(p.platform.String(), read.Notes())
+		p.row.Findings = append(p.row.Findings, notes...)
+		if !whole {
+			return nil
+		}
+		files = layerFiles{read}
+	}
+	findings, err := verify.Image(ctx, p.platform, p.image.Config, files)
+	if finding, isBad := layerFinding(err, p.platform.String()); isBad {
+		p.row.Findings = append(p.row.Findings, finding)
+		return nil
+	}
+	p.row.Findings = append(p.row.Findings, findings...)
+	return err
+}
+
+// layerFiles are files that were read from layers in the terms of verify.
+type layerFiles struct{ files *layers.Files }
+
+// Stat describes a file, without following a link.
+func (l layerFiles) Stat(ctx context.Context, path string) (verify.File, error) {
+	f, err := l.files.Stat(ctx, path)
+	return layerFile(f), err
+}
+
+// ReadAt reads part of a file.
+func (l layerFiles) ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error) {
+	return l.files.ReadAt(ctx, path, offset, length)
+}
+
+// Walk visits all files below a folder.
+func (l layerFiles) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
+	return l.files.Walk(ctx, root, func(path string, f layers.File) error { return visit(path, layerFile(f)) })
+}
+
+func layerFile(f layers.File) verify.File {
+	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
+}

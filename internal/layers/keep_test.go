@@ -1,0 +1,238 @@
+package layers_test
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/multiarch-action/internal/layers"
+)
+
+// counted is a layer that knows how often it was opened.
+func counted(l layers.Layer, opened *int) []layers.Layer {
+	open := l.Open
+	l.Open = func(ctx context.Context) (io.ReadCloser, error) {
+		*opened++
+		return open(ctx)
+	}
+	return []layers.Layer{l}
+}
+
+// at makes a file of an image what Go's own readers want.
+type at struct {
+	t     *testing.T
+	files *layers.Files
+	path  string
+}
+
+func (a at) ReadAt(b []byte, offset int64) (int, error) {
+	data, err := a.files.ReadAt(a.t.Context(), a.path, offset, int64(len(b)))
+	if n := copy(b, data); err != nil || n == len(b) {
+		return n, err
+	}
+	return len(data), io.EOF
+}
+
+// What Go's own readers of ELF files and of build information ask for is kept: the layer is read once. The program is this test,
+// larger than the window through which it passes.
+func TestPartsOfProgramsAreKept(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the test itself is no ELF file here")
+	}
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := 0
+	files := read(t, counted(stack(t, entries{file("app", string(program)).mode(0o755)})[0], &opened))
+	want, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := elf.NewFile(at{t, files, "/app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.FileHeader, got.FileHeader); diff != "" || len(got.Progs) != len(want.Progs) || len(got.Sections) != len(want.Sections) {
+		t.Errorf("the headers differ (-want +got):\n%s", diff)
+	}
+	end := int64(len(program) - 4096)
+	if tail, err := files.ReadAt(t.Context(), "/app", end, 4096); err != nil || !bytes.Equal(tail, program[end:]) {
+		t.Errorf("the end of the program: %d bytes, %v", len(tail), err)
+	}
+	info, err := buildinfo.Read(at{t, files, "/app"})
+	if err != nil || info.GoVersion != runtime.Version() {
+		t.Errorf("build information: %v, %v", info, err)
+	}
+	if len(program) < 4<<20 {
+		t.Errorf("the program has %d bytes and shows nothing", len(program))
+	}
+	if opened > 2 { // names of sections in front of the symbols' names may have to be read again
+		t.Errorf("the layer was read %d times", opened)
+	}
+}
+
+func TestWhatIsKeptIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	script := "#!/bin/sh\n" + strings.Repeat("echo\n", 5000)
+	config := strings.Repeat("/usr/lib\n", 20000)
+	loader := "\x7fELF\x02\x01\x01" + strings.Repeat("/lib\x00", 100000)
+	data := strings.Repeat("data", 100000)
+	opened := 0
+	files := read(t, counted(stack(t, entries{
+		file("s", script), file("x", data).mode(0o755), file("etc/ld.so.cache", config), file("lib/ld-linux.so.2", loader), file("data", data),
+	})[0], &opened))
+	for _, ask := range []struct {
+		path, want string
+		offset     int64
+	}{
+		{"/s", script, 0},
+		{"/x", data[:64<<10], 0},
+		{"/etc/ld.so.cache", config, 0},
+		{"/lib/ld-linux.so.2", loader[1000:70000], 1000},
+		{"/data", data[:256], 0},
+		{"/data", data[100:256], 100},
+	} {
+		got, err := files.ReadAt(t.Context(), ask.path, ask.offset, int64(len(ask.want)))
+		if err != nil || string(got) != ask.want {
+			t.Errorf("%s: got %d bytes, %v", ask.path, len(got), err)
+		}
+	}
+	if opened != 1 {
+		t.Errorf("the layer was read %d times", opened)
+	}
+}
+
+func TestWhatIsNotKeptIsReadAgainOnce(t *testing.T) {
+	t.Parallel()
+	data := strings.Repeat("0123456789", 100000)
+	opened := 0
+	files := read(t, counted(stack(t, entries{file("other", "x"), file("data", data), file("last", "y")})[0], &opened))
+	for _, offset := range []int64{500, 900_000, 999_990, 0} {
+		got, err := files.ReadAt(t.Context(), "/data", offset, 1000)
+		if want := data[offset:min(offset+1000, int64(len(data)))]; err != nil || string(got) != want {
+			t.Errorf("at %d: got %d bytes, %v", offset, len(got), err)
+		}
+	}
+	if opened != 2 {
+		t.Errorf("the layer was read %d times", opened)
+	}
+	for _, ask := range [][2]int64{{int64(len(data)), 10}, {1 << 40, 1}, {-1, 5}, {0, 0}} {
+		if got, err := files.ReadAt(t.Context(), "/data", ask[0], ask[1]); err != nil || len(got) != 0 {
+			t.Errorf("%d bytes at %d: got %q, %v", ask[1], ask[0], got, err)
+		}
+	}
+}
+
+func TestReadingAgainHasALimit(t *testing.T) {
+	t.Parallel()
+	all := entries{}
+	for i := range 4 {
+		all = append(all, file(fmt.Sprint(i), strings.Repeat("data", 1000)))
+	}
+	files, err := layers.NewReader(layers.Limits{Rereads: 3}, nil).Read(t.Context(), stack(t, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		_, err = files.ReadAt(t.Context(), "/"+fmt.Sprint(i), 2000, 10)
+	}
+	var limit *layers.LimitError
+	if !errors.As(err, &limit) || limit.Limit != layers.LimitRereads {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A registry that gives other bytes the second time is found out.
+func TestReadingAgainChecksTheLayerAgain(t *testing.T) {
+	t.Parallel()
+	data := strings.Repeat("good", 1000)
+	good, bad := tarOf(t, file("a", data)), tarOf(t, file("a", strings.Repeat("evil", 1000)))
+	layer := layerOf(good, good)
+	first := true
+	layer.Open = func(context.Context) (io.ReadCloser, error) {
+		now := bad
+		if first {
+			now = good
+		}
+		first = false
+		return io.NopCloser(bytes.NewReader(now)), nil
+	}
+	_, err := read(t, []layers.Layer{layer}).ReadAt(t.Context(), "/a", 1000, 4)
+	var wrong *layers.BadLayerError
+	if !errors.As(err, &wrong) || wrong.Defect != layers.BadDigest {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Without room everything can still be read.
+func TestMemoryForContentIsBounded(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := func() string {
+		b := make([]byte, 60<<10)
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		return "#!" + string(b)
+	}
+	all, want := entries{}, map[string]string{}
+	for i := range 40 {
+		name, text := fmt.Sprintf("f%02d", i), noise()
+		all, want["/"+name] = append(all, file(name, text)), text
+	}
+	files, err := layers.NewReader(layers.Limits{Kept: 1 << 20}, nil).Read(t.Context(), stack(t, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, listing(t, files)); diff != "" {
+		t.Errorf("the files differ")
+	}
+}
+
+func TestFilesOfOneReaderShareItsMemory(t *testing.T) {
+	t.Parallel()
+	reader := layers.NewReader(layers.Limits{Kept: 1 << 10}, nil)
+	list := stack(t, entries{file("s", "#!"+strings.Repeat("x", 5000))})
+	noise := make([]byte, 50<<10)
+	for i := range noise {
+		noise[i] = byte(i * i >> 3)
+	}
+	first, err := reader.Read(t.Context(), stack(t, entries{file("s", "#!"+string(noise))}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := 0
+	readSecond := func() {
+		second, err := reader.Read(t.Context(), counted(list[0], &opened))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Close()
+		if _, err := second.ReadAt(t.Context(), "/s", 0, 5000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readSecond()
+	if opened != 2 {
+		t.Errorf("the layer was read %d times, though the first image has taken all memory", opened)
+	}
+	first.Close()
+	opened = 0
+	readSecond()
+	if opened != 1 {
+		t.Errorf("the layer was read %d times, though the first image is closed", opened)
+	}
+}
