@@ -11,7 +11,20 @@ type Check struct {
 	ID       string        // as in Finding.Check
 	Severity plan.Severity // the highest that it is reported with
 	Meaning  string        // one sentence: what is wrong when it is reported
+	Reads    string        // what has to be read to decide it
+	Cost     Cost
 }
+
+// Cost says how much work a check is, from what is in hand already to a look at every file.
+type Cost string
+
+// The costs, least first.
+const (
+	CostNone    Cost = "nothing"       // it reads what is in hand
+	CostRequest Cost = "small request" // manifests and configs, some kilobytes each
+	CostHeaders Cost = "headers"       // some small reads of each program that the image starts, and of its libraries
+	CostWalk    Cost = "every file"    // the list of all files, and the first bytes of each
+)
 
 const (
 	checkConfigPlatform    = "config/platform"
@@ -46,34 +59,34 @@ const (
 
 // checks is the table behind Checks, in the order in which documentation lists it.
 var checks = []Check{
-	{checkConfigPlatform, plan.SeverityError, "The image's config names another operating system, architecture or variant than the platform it is published for."},
-	{checkConfigMissingArch, plan.SeverityError, "The image's config names no operating system or no architecture, though both are required."},
-	{checkProgramNone, plan.SeverityNote, "The image has neither an entrypoint nor a command, so there is no program to check."},
-	{checkProgramUnchecked, plan.SeverityNote, "Programs are checked in Linux images only."},
-	{checkProgramMissing, plan.SeverityError, "A program that the image starts is not in the image."},
-	{checkProgramNotRegular, plan.SeverityError, "What the image starts is a directory, a device, or a link that leads nowhere."},
-	{checkProgramNotExec, plan.SeverityError, "A program that the image starts may be executed by nobody."},
-	{checkProgramArch, plan.SeverityError, "A program that the image starts was made for another machine than the platform's."},
-	{checkProgramArchCompat, plan.SeverityWarning, "A program that the image starts is 32-bit and runs on the 64-bit platform only where the kernel allows it."},
-	{checkProgramOSABI, plan.SeverityError, "An ELF file that the image starts is for another operating system, or is not a program."},
-	{checkProgramFormat, plan.SeverityError, "What the image starts is in a format that Linux cannot execute, such as a Windows or macOS program, or has a damaged header."},
-	{checkProgramNoFormat, plan.SeverityError, "What the image starts is neither an ELF program nor a script that begins with #!."},
-	{checkProgramTruncated, plan.SeverityError, "A program that the image starts was cut: its headers name bytes behind its end."},
-	{checkInterpMissing, plan.SeverityError, "The loader that a dynamically linked program asks for is not in the image."},
-	{checkInterpArch, plan.SeverityError, "The loader that a dynamically linked program asks for was made for another machine than the program."},
-	{checkScriptInterp, plan.SeverityError, "The program named in a script's #! line is missing, not executable, or made for another machine."},
-	{checkScriptDepth, plan.SeverityError, "Scripts whose #! lines name scripts are nested deeper than the kernel allows."},
-	{checkProgramUnfollowed, plan.SeverityNote, "Which program is started next cannot be told without running the image, so it was not checked."},
-	{checkIndexEmpty, plan.SeverityError, "The index holds no image."},
-	{checkIndexMediaType, plan.SeverityError, "The registry's answer is not an image index."},
-	{checkIndexChildUnknown, plan.SeverityError, "The index holds an entry that is not an image manifest."},
-	{checkIndexChildMissing, plan.SeverityError, "The index names an image whose config could not be had from the registry."},
-	{checkIndexMissing, plan.SeverityError, "A requested platform is not in the index."},
-	{checkIndexExtra, plan.SeverityError, "The index holds a platform that was not requested."},
-	{checkIndexDuplicate, plan.SeverityError, "The index holds one platform more than once, and clients take only one of them."},
-	{checkIndexAbsent, plan.SeverityError, "An image in the index names no platform, so clients have to guess."},
-	{checkAttestDangling, plan.SeverityError, "An attestation in the index is about a manifest that is not in the index."},
-	{checkAttestPlatform, plan.SeverityError, "An attestation in the index names a real platform, so a client could pull it as an image."},
+	{checkConfigPlatform, plan.SeverityError, "The image's config names another operating system, architecture or variant than the platform it is published for.", "the config", CostNone},
+	{checkConfigMissingArch, plan.SeverityError, "The image's config names no operating system or no architecture, though both are required.", "the config", CostNone},
+	{checkProgramNone, plan.SeverityNote, "The image has neither an entrypoint nor a command, so there is no program to check.", "the config", CostNone},
+	{checkProgramUnchecked, plan.SeverityNote, "Programs are checked in Linux images only.", "the config", CostNone},
+	{checkProgramMissing, plan.SeverityError, "A program that the image starts is not in the image.", "config, links and mode bits", CostHeaders},
+	{checkProgramNotRegular, plan.SeverityError, "What the image starts is a directory, a device, or a link that leads nowhere.", "config, links and mode bits", CostHeaders},
+	{checkProgramNotExec, plan.SeverityError, "A program that the image starts may be executed by nobody.", "config, links and mode bits", CostHeaders},
+	{checkProgramArch, plan.SeverityError, "A program that the image starts was made for another machine than the platform's.", "the first bytes of the file", CostHeaders},
+	{checkProgramArchCompat, plan.SeverityWarning, "A program that the image starts is 32-bit and runs on the 64-bit platform only where the kernel allows it.", "the first bytes of the file", CostHeaders},
+	{checkProgramOSABI, plan.SeverityError, "An ELF file that the image starts is for another operating system, or is not a program.", "the first bytes of the file", CostHeaders},
+	{checkProgramFormat, plan.SeverityError, "What the image starts is in a format that Linux cannot execute, such as a Windows or macOS program, or has a damaged header.", "the first bytes of the file", CostHeaders},
+	{checkProgramNoFormat, plan.SeverityError, "What the image starts is neither an ELF program nor a script that begins with #!.", "the first bytes of the file", CostHeaders},
+	{checkProgramTruncated, plan.SeverityError, "A program that the image starts was cut: its headers name bytes behind its end.", "the ELF and program headers", CostHeaders},
+	{checkInterpMissing, plan.SeverityError, "The loader that a dynamically linked program asks for is not in the image.", "the program's PT_INTERP, and the header of the loader", CostHeaders},
+	{checkInterpArch, plan.SeverityError, "The loader that a dynamically linked program asks for was made for another machine than the program.", "the program's PT_INTERP, and the header of the loader", CostHeaders},
+	{checkScriptInterp, plan.SeverityError, "The program named in a script's #! line is missing, not executable, or made for another machine.", "the first 256 bytes of the script", CostHeaders},
+	{checkScriptDepth, plan.SeverityError, "Scripts whose #! lines name scripts are nested deeper than the kernel allows.", "the first 256 bytes of the script", CostHeaders},
+	{checkProgramUnfollowed, plan.SeverityNote, "Which program is started next cannot be told without running the image, so it was not checked.", "config, and shell scripts that the image starts", CostHeaders},
+	{checkIndexEmpty, plan.SeverityError, "The index holds no image.", "the index", CostNone},
+	{checkIndexMediaType, plan.SeverityError, "The registry's answer is not an image index.", "the index", CostNone},
+	{checkIndexChildUnknown, plan.SeverityError, "The index holds an entry that is not an image manifest.", "the index", CostNone},
+	{checkIndexChildMissing, plan.SeverityError, "The index names an image whose config could not be had from the registry.", "the index, and the manifest and config of each image", CostRequest},
+	{checkIndexMissing, plan.SeverityError, "A requested platform is not in the index.", "the index", CostNone},
+	{checkIndexExtra, plan.SeverityError, "The index holds a platform that was not requested.", "the index", CostNone},
+	{checkIndexDuplicate, plan.SeverityError, "The index holds one platform more than once, and clients take only one of them.", "the index", CostNone},
+	{checkIndexAbsent, plan.SeverityError, "An image in the index names no platform, so clients have to guess.", "the index", CostNone},
+	{checkAttestDangling, plan.SeverityError, "An attestation in the index is about a manifest that is not in the index.", "the index", CostNone},
+	{checkAttestPlatform, plan.SeverityError, "An attestation in the index names a real platform, so a client could pull it as an image.", "the index", CostNone},
 }
 
 // Checks returns the table of all checks, in the order in which documentation lists them.
