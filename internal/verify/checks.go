@@ -42,6 +42,18 @@ const (
 	checkProgramTruncated  = "program/truncated"
 	checkInterpMissing     = "program/interp-missing"
 	checkInterpArch        = "program/interp-arch"
+	checkInterpLibc        = "program/interp-libc"
+	checkLibMissing        = "program/lib-missing"
+	checkLibArch           = "program/lib-arch"
+	checkLibRuntime        = "program/lib-runtime"
+	checkARMArch           = "program/arm-arch"
+	checkARMFloat          = "program/arm-float"
+	checkX86Level          = "program/x86-level"
+	checkX86Library        = "program/x86-library"
+	checkGoVariant         = "program/go-variant"
+	checkGoNewer           = "program/go-newer"
+	checkGoBuild           = "program/buildinfo"
+	checkNotExecUser       = "program/not-executable-user"
 	checkScriptInterp      = "program/script-interp"
 	checkScriptDepth       = "program/script-depth"
 	checkProgramUnfollowed = "program/unfollowed"
@@ -74,6 +86,18 @@ var checks = []Check{
 	{checkProgramTruncated, plan.SeverityError, "A program that the image starts was cut: its headers name bytes behind its end.", "the ELF and program headers", CostHeaders},
 	{checkInterpMissing, plan.SeverityError, "The loader that a dynamically linked program asks for is not in the image.", "the program's PT_INTERP, and the header of the loader", CostHeaders},
 	{checkInterpArch, plan.SeverityError, "The loader that a dynamically linked program asks for was made for another machine than the program.", "the program's PT_INTERP, and the header of the loader", CostHeaders},
+	{checkInterpLibc, plan.SeverityWarning, "The loader that a program for glibc asks for is a link to that of musl.", "the links behind PT_INTERP", CostHeaders},
+	{checkLibMissing, plan.SeverityError, "A library that a program needs, itself or through another, is in no folder where its loader looks.", "the dynamic sections of program and libraries, the folders in the loader, /etc/ld.so.cache or musl's path file", CostHeaders},
+	{checkLibArch, plan.SeverityError, "The only library of a name that a program needs is for another machine, another float ABI, or no library.", "the headers of the libraries", CostHeaders},
+	{checkLibRuntime, plan.SeverityNote, "A library of a GPU driver is not in the image, and has to be mounted when it runs.", "the dynamic sections of program and libraries", CostHeaders},
+	{checkARMArch, plan.SeverityError, "A 32-bit ARM program, or its C library, was built for a newer architecture than the platform's variant.", "the section .ARM.attributes", CostHeaders},
+	{checkARMFloat, plan.SeverityError, "A 32-bit ARM program passes floating-point numbers in another way than its loader, or than the variant can.", "e_flags of the ELF headers", CostHeaders},
+	{checkX86Level, plan.SeverityError, "A program is marked to need a higher x86-64 level than the platform's variant.", "the GNU property note", CostHeaders},
+	{checkX86Library, plan.SeverityNote, "A library is marked to need a higher x86-64 level than the platform's variant, as all of some distributions are.", "the GNU property notes of the libraries", CostHeaders},
+	{checkGoVariant, plan.SeverityError, "A Go program was built for a newer processor than the platform's variant (GOARM, GOAMD64, GOARM64).", "Go's build information", CostHeaders},
+	{checkGoNewer, plan.SeverityWarning, "A Go program was built for a newer processor than the first of an architecture that has no variants (GOPPC64, GORISCV64).", "Go's build information", CostHeaders},
+	{checkGoBuild, plan.SeverityError, "A Go program was built for another operating system than Linux.", "Go's build information", CostHeaders},
+	{checkNotExecUser, plan.SeverityError, "The image's user may not execute a program that the image starts, or not enter a folder on the way to it.", "mode and owner of file and folders, /etc/passwd and /etc/group", CostHeaders},
 	{checkScriptInterp, plan.SeverityError, "The program named in a script's #! line is missing, not executable, or made for another machine.", "the first 256 bytes of the script", CostHeaders},
 	{checkScriptDepth, plan.SeverityError, "Scripts whose #! lines name scripts are nested deeper than the kernel allows.", "the first 256 bytes of the script", CostHeaders},
 	{checkProgramUnfollowed, plan.SeverityNote, "Which program is started next cannot be told without running the image, so it was not checked.", "config, and shell scripts that the image starts", CostHeaders},

@@ -20,8 +20,10 @@ type run struct {
 	config   ocispec.ImageConfig
 	tree     *tree
 	contents map[string]content
+	known    map[string]details
 	bodies   map[string]bool // shell scripts that were read
 	started  map[string]bool // files that were found as programs, without links
+	linked   map[string]bool // programs whose libraries were looked for
 	reported map[plan.Finding]bool
 	findings []plan.Finding
 	commands int
@@ -33,6 +35,8 @@ func newRun(p plan.Platform, config ocispec.ImageConfig, files Files) *run {
 		config:   config,
 		tree:     newTree(files),
 		contents: map[string]content{},
+		known:    map[string]details{},
+		linked:   map[string]bool{},
 		bodies:   map[string]bool{},
 		started:  map[string]bool{},
 		reported: map[plan.Finding]bool{},
