@@ -29,6 +29,7 @@ const (
 const (
 	checkConfigPlatform    = "config/platform"
 	checkConfigMissingArch = "config/missing-arch"
+	checkConfigUser        = "config/user"
 	checkProgramNone       = "program/none"
 	checkProgramUnchecked  = "program/unchecked"
 	checkProgramMissing    = "program/missing"
@@ -73,6 +74,7 @@ const (
 var checks = []Check{
 	{checkConfigPlatform, plan.SeverityError, "The image's config names another operating system, architecture or variant than the platform it is published for.", "the config", CostNone},
 	{checkConfigMissingArch, plan.SeverityError, "The image's config names no operating system or no architecture, though both are required.", "the config", CostNone},
+	{checkConfigUser, plan.SeverityError, "USER names a user or group that the image's files do not know.", "the config, /etc/passwd and /etc/group", CostHeaders},
 	{checkProgramNone, plan.SeverityNote, "The image has neither an entrypoint nor a command, so there is no program to check.", "the config", CostNone},
 	{checkProgramUnchecked, plan.SeverityNote, "Programs are checked in Linux images only.", "the config", CostNone},
 	{checkProgramMissing, plan.SeverityError, "A program that the image starts is not in the image.", "config, links and mode bits", CostHeaders},

@@ -41,6 +41,9 @@ func checkPrograms(ctx context.Context, p plan.Platform, config ocispec.ImageCon
 		})
 		return r.findings, nil
 	}
+	if err := r.loadUser(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.entry(ctx); err != nil {
 		return nil, err
 	}

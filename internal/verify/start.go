@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -41,6 +43,7 @@ func (r *run) startOnce(ctx context.Context, c command) error {
 
 func (r *run) execute(ctx context.Context, c command, f found) error {
 	r.started[f.at.path] = true
+	c.otherUser = c.otherUser || f.at.file.Mode&fs.ModeSetuid != 0 || slices.ContainsFunc(f.at.names, changesUser)
 	file, err := r.read(ctx, f.at)
 	if err != nil {
 		return err
@@ -171,6 +174,14 @@ func (r *run) script(ctx context.Context, c command, f found, file content) erro
 			Fix:      "name a program, not a script, in the #! line",
 		})
 		return nil
+	}
+	if !c.otherUser {
+		if what, err := r.forbidden(ctx, f.at, 4); what != "" || err != nil {
+			if err == nil {
+				r.reportForbidden(c, c.where(f.name, f.at.path), what, "read, which its interpreter must")
+			}
+			return err
+		}
 	}
 	next := c.through(f.name)
 	next.argv = append(line.words(), f.name)
