@@ -29,6 +29,12 @@ const (
 const (
 	checkConfigPlatform    = "config/platform"
 	checkConfigMissingArch = "config/missing-arch"
+	checkConfigRootfs      = "config/rootfs-type"
+	checkConfigDiffIDs     = "config/diffids-count"
+	checkConfigHistory     = "config/history-count"
+	checkConfigCreated     = "config/created"
+	checkConfigEnv         = "config/env"
+	checkConfigWorkdir     = "config/workdir"
 	checkConfigUser        = "config/user"
 	checkProgramNone       = "program/none"
 	checkProgramUnchecked  = "program/unchecked"
@@ -74,6 +80,12 @@ const (
 var checks = []Check{
 	{checkConfigPlatform, plan.SeverityError, "The image's config names another operating system, architecture or variant than the platform it is published for.", "the config", CostNone},
 	{checkConfigMissingArch, plan.SeverityError, "The image's config names no operating system or no architecture, though both are required.", "the config", CostNone},
+	{checkConfigRootfs, plan.SeverityError, "The config's rootfs has another type than layers.", "the config", CostNone},
+	{checkConfigDiffIDs, plan.SeverityError, "The config has not one diff id for each layer of the manifest.", "the manifest and the config", CostRequest},
+	{checkConfigHistory, plan.SeverityWarning, "The config's history does not tell of as many layers as the manifest has.", "the manifest and the config", CostRequest},
+	{checkConfigCreated, plan.SeverityNote, "The config was made more than a day in the future.", "the config", CostNone},
+	{checkConfigEnv, plan.SeverityWarning, "A variable of ENV has no name or no value at all, or PATH is empty.", "the config", CostNone},
+	{checkConfigWorkdir, plan.SeverityError, "WORKDIR is a file, or a folder that the image's user may not enter; a missing one is fine.", "the config, modes and owners of folders", CostHeaders},
 	{checkConfigUser, plan.SeverityError, "USER names a user or group that the image's files do not know.", "the config, /etc/passwd and /etc/group", CostHeaders},
 	{checkProgramNone, plan.SeverityNote, "The image has neither an entrypoint nor a command, so there is no program to check.", "the config", CostNone},
 	{checkProgramUnchecked, plan.SeverityNote, "Programs are checked in Linux images only.", "the config", CostNone},

@@ -33,6 +33,12 @@ func checkPrograms(ctx context.Context, p plan.Platform, config ocispec.ImageCon
 		})
 		return r.findings, nil
 	}
+	if err := r.loadUser(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.settings(ctx); err != nil {
+		return nil, err
+	}
 	if len(config.Entrypoint) == 0 && len(config.Cmd) == 0 {
 		r.report(command{}, plan.Finding{
 			Check: checkProgramNone,
@@ -40,9 +46,6 @@ func checkPrograms(ctx context.Context, p plan.Platform, config ocispec.ImageCon
 			Why:   "the image has nothing to start, so no program was checked",
 		})
 		return r.findings, nil
-	}
-	if err := r.loadUser(ctx); err != nil {
-		return nil, err
 	}
 	if err := r.entry(ctx); err != nil {
 		return nil, err
