@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"internal/report":   {"internal/plan", "internal/verify"},
 	"internal/progress": {},
 	"internal/golden":   {}, // for tests
+
+	"internal/verify/corpus": {}, // for tests
 }
 
 type goPackage struct {

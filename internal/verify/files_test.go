@@ -26,6 +26,8 @@ type node struct {
 	mode fs.FileMode
 	link string
 	data string
+
+	uid, gid int
 }
 
 func newMemory(files map[string]node) *memory {
@@ -62,7 +64,7 @@ func (m *memory) Stat(ctx context.Context, name string) (File, error) {
 	if !ok {
 		return File{}, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
 	}
-	return File{Mode: n.mode, Size: int64(len(n.data)), Link: n.link}, nil
+	return File{Mode: n.mode, Size: int64(len(n.data)), Link: n.link, UID: n.uid, GID: n.gid}, nil
 }
 
 func (m *memory) ReadAt(ctx context.Context, name string, offset, length int64) ([]byte, error) {

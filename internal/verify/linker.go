@@ -100,12 +100,13 @@ func (l *linker) loadCache(ctx context.Context) error {
 		return err
 	}
 	l.cache, l.hasCache = parseCache(data, l.order())
-	if !l.hasCache { // not understood: what it was made from is the better guess than nothing
-		folders, err := l.run.configured(ctx)
-		l.folders = append(l.folders, folders...)
-		return err
+	if l.hasCache {
+		return nil
 	}
-	return nil
+	l.command.sure = max(l.command.sure, likely) // not understood: what it was made from is a guess
+	folders, err := l.run.configured(ctx)
+	l.folders = append(l.folders, folders...)
+	return err
 }
 
 func (l *linker) order() binary.ByteOrder {

@@ -6,15 +6,18 @@ import "math/bits"
 const (
 	noteGNUProperty = 5
 	x86ISANeeded    = 0xc0008002
+	maxNotes        = 16 // segments; programs have two or three
 )
 
 // x86Level returns the micro-architecture level that the program was marked to need; 0 if it has no mark. glibc
 // refuses to start what is above the processor. The mark is rare: -march alone does not set it.
 func (r *detailReader) x86Level() int {
+	notes := 0
 	for _, s := range r.segments {
-		if s.kind != ptGNUProperty && s.kind != ptNote {
+		if s.kind != ptGNUProperty && s.kind != ptNote || notes == maxNotes {
 			continue
 		}
+		notes++
 		if level := r.levelInNotes(r.upTo(s.offset, s.size), s.align); level > 0 {
 			return level
 		}
