@@ -64,6 +64,11 @@ const (
 	checkScriptInterp      = "program/script-interp"
 	checkScriptDepth       = "program/script-depth"
 	checkProgramUnfollowed = "program/unfollowed"
+	checkCrossConfig       = "cross/config"
+	checkCrossCopy         = "cross/copy"
+	checkCrossBase         = "cross/base"
+	checkCrossNative       = "cross/native-equal"
+	checkCrossSize         = "cross/size"
 	checkIndexEmpty        = "index/empty"
 	checkIndexMediaType    = "index/media-type"
 	checkIndexChildUnknown = "index/child-unknown-type"
@@ -115,6 +120,11 @@ var checks = []Check{
 	{checkScriptInterp, plan.SeverityError, "The program named in a script's #! line is missing, not executable, or made for another machine.", "the first 256 bytes of the script", CostHeaders},
 	{checkScriptDepth, plan.SeverityError, "Scripts whose #! lines name scripts are nested deeper than the kernel allows.", "the first 256 bytes of the script", CostHeaders},
 	{checkProgramUnfollowed, plan.SeverityNote, "Which program is started next cannot be told without running the image, so it was not checked.", "config, and shell scripts that the image starts", CostHeaders},
+	{checkCrossConfig, plan.SeverityWarning, "Entrypoint, command, user, working directory, ports, volumes, variables or labels differ between the platforms.", "the configs", CostRequest},
+	{checkCrossCopy, plan.SeverityError, "Two architectures have the same layers, and programs in them.", "the configs", CostRequest},
+	{checkCrossBase, plan.SeverityError, "Two architectures begin with the same layer, and a program of it is for the other one.", "the configs, and the headers of what the images start", CostHeaders},
+	{checkCrossNative, plan.SeverityError, "A program is the same file on two architectures, of which only one can run it.", "both ends of what the images start", CostHeaders},
+	{checkCrossSize, plan.SeverityNote, "A platform's layers are three times as large or as small as the middle one's.", "the manifests", CostRequest},
 	{checkIndexEmpty, plan.SeverityError, "The index holds no image.", "the index", CostNone},
 	{checkIndexMediaType, plan.SeverityError, "The registry's answer is not an image index.", "the index", CostNone},
 	{checkIndexChildUnknown, plan.SeverityError, "The index holds an entry that is not an image manifest.", "the index", CostNone},

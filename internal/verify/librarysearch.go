@@ -24,7 +24,7 @@ type search struct {
 // find tries all folders in the loader's order. Nothing found is no error.
 func (s *search) find(ctx context.Context) error {
 	if strings.Contains(s.name, "/") {
-		for _, name := range s.expand(s.name) {
+		for _, name := range s.expandFor(s.name, s.who) {
 			if done, err := s.try(ctx, name); done || err != nil {
 				return err
 			}
@@ -85,10 +85,6 @@ func unique(list []string) []string {
 	return out
 }
 
-func (s *search) folderNames() []string { return s.folders }
-
-func (s *search) expand(text string) []string { return s.expandFor(text, s.who) }
-
 // expandFor replaces what loaders replace in folders ("Dynamic string tokens" in ld.so(8)). Where distributions differ
 // there is more than one result. An empty or relative element is the working directory.
 func (s *search) expandFor(text string, owner *object) []string {
@@ -132,24 +128,32 @@ var platformWords = map[string][]string{
 // folder tries one folder, and the folders for better processors in it.
 func (s *search) folder(ctx context.Context, folder string) (done bool, err error) {
 	if s.linker.libc == glibc && s.linker.program.machine.name() == "amd64" {
-		for level := 4; level >= 2; level-- {
-			name := below(folder, fmt.Sprintf("glibc-hwcaps/x86-64-v%d/%s", level, s.name))
-			if level > s.linker.run.x86Level() {
-				at, err := s.linker.run.tree.resolve(ctx, name)
-				if err := unlessAbsent(err); err != nil {
-					return false, err
-				}
-				if err == nil && at.file.Mode.IsRegular() {
-					s.above = level
-				}
-				continue
-			}
-			if done, err := s.try(ctx, name); done || err != nil {
-				return done, err
-			}
+		if done, err := s.levels(ctx, folder); done || err != nil {
+			return done, err
 		}
 	}
 	return s.try(ctx, below(folder, s.name))
+}
+
+// levels tries the folders for x86-64 levels, the highest first. What is above the platform's is only remembered.
+func (s *search) levels(ctx context.Context, folder string) (done bool, err error) {
+	for level := 4; level >= 2; level-- {
+		name := below(folder, fmt.Sprintf("glibc-hwcaps/x86-64-v%d/%s", level, s.name))
+		if level <= s.linker.run.x86Level() {
+			if done, err := s.try(ctx, name); done || err != nil {
+				return done, err
+			}
+			continue
+		}
+		at, err := s.linker.run.tree.resolve(ctx, name)
+		if err != nil && unlessAbsent(err) != nil {
+			return false, err
+		}
+		if err == nil && at.file.Mode.IsRegular() {
+			s.above = level
+		}
+	}
+	return false, nil
 }
 
 // try looks at one file of the right name. The search ends with it if the loader would take it, or give up.

@@ -220,7 +220,7 @@ func (l *linker) reportOtherLibc(loader place) {
 func (l *linker) reportMissing(ctx context.Context, s *search) {
 	f := plan.Finding{
 		Check: checkLibMissing, Path: l.command.where(append(s.who.chain(), s.name)...),
-		Expected: "the library in a folder where its loader looks: " + shown(strings.Join(s.folderNames(), ", ")),
+		Expected: "the library in a folder where its loader looks: " + shown(strings.Join(s.folders, ", ")),
 		Found:    "none in any of them",
 		Why:      `starting the program ends with "error while loading shared libraries", exit code 127`,
 		Fix:      "install the package with the library in the last stage, or COPY it to one of these folders",
