@@ -50,7 +50,8 @@ type Level string
 // The levels of verification.
 const (
 	VerifyOff    Level = "off"
-	VerifyStatic Level = "static"
+	VerifyStatic Level = "static" // what each platform's image starts
+	VerifyFull   Level = "full"   // every file of it
 )
 
 // Progress says how the build is shown.

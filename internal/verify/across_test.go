@@ -21,7 +21,7 @@ func facts(t *testing.T, platformText string, config ocispec.ImageConfig, files 
 	for _, l := range layers {
 		image.RootFS.DiffIDs = append(image.RootFS.DiffIDs, godigest.FromString(l))
 	}
-	_, programs, err := Inspect(t.Context(), p, image, newMemory(files))
+	_, programs, err := Inspect(t.Context(), plan.VerifyStatic, p, image, newMemory(files))
 	if err != nil {
 		t.Fatal(err)
 	}

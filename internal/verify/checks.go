@@ -64,6 +64,10 @@ const (
 	checkScriptInterp      = "program/script-interp"
 	checkScriptDepth       = "program/script-depth"
 	checkProgramUnfollowed = "program/unfollowed"
+	checkFilesArch         = "files/arch"
+	checkFilesForeign      = "files/foreign"
+	checkFilesBeside       = "files/other-platform"
+	checkFilesFormat       = "files/format"
 	checkCrossConfig       = "cross/config"
 	checkCrossCopy         = "cross/copy"
 	checkCrossBase         = "cross/base"
@@ -120,6 +124,10 @@ var checks = []Check{
 	{checkScriptInterp, plan.SeverityError, "The program named in a script's #! line is missing, not executable, or made for another machine.", "the first 256 bytes of the script", CostHeaders},
 	{checkScriptDepth, plan.SeverityError, "Scripts whose #! lines name scripts are nested deeper than the kernel allows.", "the first 256 bytes of the script", CostHeaders},
 	{checkProgramUnfollowed, plan.SeverityNote, "Which program is started next cannot be told without running the image, so it was not checked.", "config, and shell scripts that the image starts", CostHeaders},
+	{checkFilesArch, plan.SeverityError, "A program or library in a folder where these are looked for by name was made for another machine.", "the first bytes of all executable files and libraries", CostWalk},
+	{checkFilesForeign, plan.SeverityWarning, "A program or library elsewhere was made for another machine, and nothing says that this is meant.", "the first bytes of all executable files and libraries", CostWalk},
+	{checkFilesBeside, plan.SeverityNote, "A program or library for another machine lies beside a folder for the platform.", "the first bytes of all executable files and libraries", CostWalk},
+	{checkFilesFormat, plan.SeverityNote, "A Windows, macOS or WebAssembly program is in a Linux image.", "the first bytes of all executable files and libraries", CostWalk},
 	{checkCrossConfig, plan.SeverityWarning, "Entrypoint, command, user, working directory, ports, volumes, variables or labels differ between the platforms.", "the configs", CostRequest},
 	{checkCrossCopy, plan.SeverityError, "Two architectures have the same layers, and programs in them.", "the configs", CostRequest},
 	{checkCrossBase, plan.SeverityError, "Two architectures begin with the same layer, and a program of it is for the other one.", "the configs, and the headers of what the images start", CostHeaders},

@@ -13,7 +13,7 @@ import (
 // Image checks one platform's image: that its config is for the platform, and that the programs it starts are. An
 // error means that the image could not be read; what is wrong with the image is in the findings.
 func Image(ctx context.Context, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, error) {
-	findings, _, err := Inspect(ctx, p, config, files)
+	findings, _, err := Inspect(ctx, plan.VerifyStatic, p, config, files)
 	return findings, err
 }
 

@@ -19,6 +19,7 @@ type Image struct {
 	Config   ocispec.ImageConfig
 	Files    map[string]File
 	Finds    string // the check that must find it; empty for a good one
+	Full     bool   // it is found only where every file is looked at
 }
 
 // File is one file of an image; folders that only hold others need not be there.
