@@ -24,6 +24,7 @@ const (
 	CostRequest Cost = "small request" // manifests and configs, some kilobytes each
 	CostHeaders Cost = "headers"       // some small reads of each program that the image starts, and of its libraries
 	CostWalk    Cost = "every file"    // the list of all files, and the first bytes of each
+	CostRun     Cost = "a run"         // a container on the builder
 )
 
 const (
@@ -133,6 +134,7 @@ var checks = []Check{
 	{checkCrossBase, plan.SeverityError, "Two architectures begin with the same layer, and a program of it is for the other one.", "the configs, and the headers of what the images start", CostHeaders},
 	{checkCrossNative, plan.SeverityError, "A program is the same file on two architectures, of which only one can run it.", "both ends of what the images start", CostHeaders},
 	{checkCrossSize, plan.SeverityNote, "A platform's layers are three times as large or as small as the middle one's.", "the manifests", CostRequest},
+	{"run/test", plan.SeverityError, "The smoke test did not pass in a platform's image.", "the exit status of a command in the image", CostRun},
 	{checkIndexEmpty, plan.SeverityError, "The index holds no image.", "the index", CostNone},
 	{checkIndexMediaType, plan.SeverityError, "The registry's answer is not an image index.", "the index", CostNone},
 	{checkIndexChildUnknown, plan.SeverityError, "The index holds an entry that is not an image manifest.", "the index", CostNone},
