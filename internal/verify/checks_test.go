@@ -16,8 +16,12 @@ func TestVerificationDocument(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("<!-- Made from verify.Checks() by: go test ./internal/verify -run TestVerificationDocument -update -->\n" + documentHead)
 	for _, group := range []struct{ prefix, title string }{
-		{"index/", "The index"}, {"config/", "The config of each platform"}, {"program/", "What each platform's image starts"},
-		{"files/", "Every file of each platform"}, {"cross/", "The platforms beside each other"}, {"run/", "The smoke test"},
+		{"index/", "The index"},
+		{"config/", "The config of each platform"},
+		{"program/", "What each platform's image starts"},
+		{"files/", "Every file of each platform"},
+		{"cross/", "The platforms beside each other"},
+		{"run/", "The smoke test"},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| Check | Severity | Found when | Reads | Costs |\n|---|---|---|---|---|\n", group.title)
 		for _, c := range Checks() {

@@ -92,7 +92,8 @@ func (s *survey) elf(name string, head []byte) {
 		return
 	}
 	g := fileGroup{check: checkFilesForeign, first: name, what: m.String(), machine: m}
-	if s.isReached(name) && !(s.run.platform.Architecture() == "arm64" && m == platformMachines["arm"]) {
+	mostlyRuns := s.run.platform.Architecture() == "arm64" && m == platformMachines["arm"]
+	if s.isReached(name) && !mostlyRuns {
 		g.check = checkFilesArch
 	}
 	s.add(g)

@@ -146,6 +146,7 @@ func (l *linker) fits(_ context.Context) error {
 			c := l.command
 			if !isCLibrary(o.says.soname) {
 				c.sure = guessed
+				f.Why = "the program dies in it on older processors, unless the library chooses its code when it runs, as those for cryptography and video do"
 			}
 			l.run.report(c, f)
 		}
