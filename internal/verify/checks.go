@@ -54,6 +54,7 @@ const (
 	checkLibMissing        = "program/lib-missing"
 	checkLibArch           = "program/lib-arch"
 	checkLibRuntime        = "program/lib-runtime"
+	checkSymbolVersion     = "program/symbol-version"
 	checkARMArch           = "program/arm-arch"
 	checkARMFloat          = "program/arm-float"
 	checkX86Level          = "program/x86-level"
@@ -114,6 +115,7 @@ var checks = []Check{
 	{checkLibMissing, plan.SeverityError, "A library that a program needs, itself or through another, is in no folder where its loader looks.", "the dynamic sections of program and libraries, the folders in the loader, /etc/ld.so.cache or musl's path file", CostHeaders},
 	{checkLibArch, plan.SeverityError, "The only library of a name that a program needs is for another machine, another float ABI, or no library.", "the headers of the libraries", CostHeaders},
 	{checkLibRuntime, plan.SeverityNote, "A library of a GPU driver is not in the image, and has to be mounted when it runs.", "the dynamic sections of program and libraries", CostHeaders},
+	{checkSymbolVersion, plan.SeverityError, "A library is older than the program that needs it: it lacks versions of symbols, such as GLIBC_2.34.", "the version tables of program and libraries", CostHeaders},
 	{checkARMArch, plan.SeverityError, "A 32-bit ARM program, or its C library, was built for a newer architecture than the platform's variant.", "the section .ARM.attributes", CostHeaders},
 	{checkARMFloat, plan.SeverityError, "A 32-bit ARM program passes floating-point numbers in another way than its loader, or than the variant can.", "e_flags of the ELF headers", CostHeaders},
 	{checkX86Level, plan.SeverityError, "A program is marked to need a higher x86-64 level than the platform's variant.", "the GNU property note", CostHeaders},

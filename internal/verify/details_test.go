@@ -38,10 +38,12 @@ func TestDetailsOfEveryArchitecture(t *testing.T) {
 	for arch := range platformMachines {
 		want := details{
 			soname: "libx.so.1", needed: []string{"liba.so.1", "libb.so.1"}, rpath: []string{"/a", "$ORIGIN/b"}, runpath: []string{"/c"},
-			goInfo: map[string]string{"GOOS": "linux", "GOARCH": arch},
+			goInfo: map[string]string{"GOOS": "linux", "GOARCH": arch}, defined: []string{"libx.so.1", "X_1"},
+			versions: map[string][]string{"liba.so.1": {"A_1", "A_2"}, "libb.so.1": {"B_1"}},
 		}
 		e := corpus.ELF{
 			Arch: arch, Kind: 3, Interp: "/lib/ld.so", Needed: want.needed, Soname: want.soname, RPath: "/a:$ORIGIN/b", RunPath: "/c",
+			Versions: want.versions, Defines: want.defined,
 			Go: []string{"GOOS=linux", "GOARCH=" + arch}, Level: 7, ARM: []byte{4, 'X', 0, 6, 10, 7, 'A', 9, 2, 10, 3, 28, 1, 32, 1, 'c', 0, 67, 'v', 0},
 		}
 		switch arch {
@@ -149,12 +151,13 @@ func FuzzDetails(f *testing.F) {
 	for _, arch := range []string{"amd64", "arm", "s390x", "386"} {
 		f.Add(corpus.ELF{
 			Arch: arch, Kind: 3, Needed: []string{"liba.so"}, RunPath: "/x:/y", RPath: "$ORIGIN", Soname: "libx.so", Level: 3,
+			Versions: map[string][]string{"liba.so": {"A_1", "A_2"}}, Defines: []string{"X_1"},
 			ARM: []byte{6, 10, 28, 1}, Go: []string{"GOARM=7"},
 		}.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got := detailsOf(t, data)
-		texts := slices.Concat(got.needed, got.rpath, got.runpath, []string{got.soname})
+		texts := slices.Concat(got.defined, got.needed, got.rpath, got.runpath, []string{got.soname})
 		for _, text := range texts {
 			if strings.Contains(text, "\x00") || len(text) > maxName {
 				t.Errorf("read the text %q", text)

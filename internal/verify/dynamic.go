@@ -25,11 +25,13 @@ const (
 // left empty: it is no finding that a file does not say it.
 type details struct {
 	soname    string
-	needed    []string // names of libraries, in their order
-	rpath     []string // folders, DT_RPATH
-	runpath   []string // folders, DT_RUNPATH
-	noDefault bool     // it must not be searched in the loader's own folders
-	x86Level  int      // least x86-64-vN that it needs; 0 if it does not say
+	needed    []string            // names of libraries, in their order
+	rpath     []string            // folders, DT_RPATH
+	runpath   []string            // folders, DT_RUNPATH
+	noDefault bool                // it must not be searched in the loader's own folders
+	versions  map[string][]string // of symbols that are needed, by library
+	defined   []string            // versions of symbols that it has
+	x86Level  int                 // least x86-64-vN that it needs; 0 if it does not say
 	arm       armAttributes
 	goInfo    map[string]string // build settings of a Go program, such as GOARM
 }
@@ -150,6 +152,8 @@ func (r *detailReader) dynamic(d *details) {
 	d.soname = texts(values[dtSoname])
 	d.rpath, d.runpath = folderList(texts(values[dtRpath])), folderList(texts(values[dtRunpath]))
 	d.noDefault = values[dtFlags1]&df1NoDefaultFolders != 0
+	d.versions = r.neededVersions(values[dtVersionNeeded], values[dtVersionNeededCount], texts)
+	d.defined = r.definedVersions(values[dtVersionDefined], values[dtVersionDefinedCount], texts)
 }
 
 // textTable returns how to read texts of a string table: all at once if it is small.

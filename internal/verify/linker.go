@@ -65,7 +65,9 @@ func (r *run) link(ctx context.Context, c command, program place, loader place) 
 			return err
 		}
 	}
-	return l.fits(ctx)
+	l.versions()
+	l.fits()
+	return nil
 }
 
 // prepare reads what belongs to the loader and not to the program.

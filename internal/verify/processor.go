@@ -134,7 +134,7 @@ func floatName(p program) string {
 
 // fits checks the processor that the loader and the libraries of a program need. Only the C library and the loader
 // are as sure as the program: other libraries may choose their code when they run.
-func (l *linker) fits(_ context.Context) error {
+func (l *linker) fits() {
 	for i := range l.objects {
 		o := &l.objects[i]
 		if o.parent == nil && i == 0 {
@@ -156,7 +156,6 @@ func (l *linker) fits(_ context.Context) error {
 			l.run.report(l.command, f)
 		}
 	}
-	return nil
 }
 
 func isCLibrary(soname string) bool {

@@ -211,6 +211,10 @@ func badLibraries() []Image {
 		one("a library only for newer processors", "program/lib-missing", s.app("liba.so.1"), map[string]File{dir + "/glibc-hwcaps/x86-64-v3/liba.so.1": s.lib("liba.so.1")}),
 		one("a link to a library that is not there", "program/lib-missing", s.app("liba.so.1"), map[string]File{dir + "/liba.so.1": link("liba.so.1.2")}),
 		one("a C++ program without its library", "program/lib-missing", s.app("libstdc++.so.6", "libgcc_s.so.1"), map[string]File{dir + "/libgcc_s.so.1": s.lib("libgcc_s.so.1")}),
+		one("a program for a newer C library", "program/symbol-version", versioned(s.app(), "libc.so.6", "GLIBC_2.34", "GLIBC_2.38"), nil),
+		one("a library for a newer C library", "program/symbol-version", s.app("liba.so.1"), map[string]File{
+			dir + "/liba.so.1": program(versioned(s.elf(ELF{Kind: 3, Soname: "liba.so.1", Needed: []string{"libc.so.6"}}), "libc.so.6", "GLIBC_2.38")),
+		}),
 		muslOne("a library that is not there, with musl", "program/lib-missing", muslApp("amd64", "libssl.so.3"), nil),
 		muslOne("a path file of musl that leaves out the folder", "program/lib-missing", muslApp("amd64", "libssl.so.3"),
 			map[string]File{"/etc/ld-musl-x86_64.path": data("/opt/lib\n"), "/usr/lib/libssl.so.3": muslLib("amd64")}),
@@ -228,6 +232,12 @@ func badLibraries() []Image {
 			Files: debian("arm64", map[string]File{arm64.folder() + "/libc.so.6": link("libc-2.36.so")}),
 		},
 	}
+}
+
+// versioned is a file that needs versions of symbols of a library.
+func versioned(e ELF, library string, versions ...string) ELF {
+	e.Versions = map[string][]string{library: versions}
+	return e
 }
 
 func badProcessors() []Image {

@@ -181,6 +181,8 @@ func goodLibraries() []Image {
 		one("a library of another machine before the right one", paths(s.app("liba.so.1"), "/other:"+dir, ""), map[string]File{"/other/liba.so.1": debians["arm64"].lib("liba.so.1"), dir + "/liba.so.1": a}),
 		one("a library under another name, loaded before", s.app("/app/lib/x.so", "liba.so.1"), map[string]File{"/app/lib/x.so": a}),
 		one("a library of the GPU driver", s.app("libcuda.so.1"), nil),
+		one("a program for the versions of the C library", versioned(s.app(), "libc.so.6", "GLIBC_2.17", "GLIBC_2.36"), nil),
+		one("a library without versions", versioned(s.app("liba.so.1"), "liba.so.1", "A_1"), map[string]File{dir + "/liba.so.1": a}),
 		one("two libraries that need each other", s.app("liba.so.1"), map[string]File{dir + "/liba.so.1": s.lib("liba.so.1", "libb.so.1"), dir + "/libb.so.1": s.lib("libb.so.1", "liba.so.1")}),
 		good("LD_LIBRARY_PATH", "linux/amd64", env(entry("/app"), "LD_LIBRARY_PATH=/opt/lib"), debian("amd64", map[string]File{"/app": program(s.app("liba.so.1")), "/opt/lib/liba.so.1": a})),
 		good("LD_PRELOAD of a library that is not there", "linux/amd64", env(entry("/app"), "LD_PRELOAD=/none.so"), debian("amd64", map[string]File{"/app": program(s.app())})),

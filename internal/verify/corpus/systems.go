@@ -44,6 +44,9 @@ func (s system) elf(e ELF) ELF {
 	return e
 }
 
+// glibcVersions are those of Debian 12.
+var glibcVersions = []string{"libc.so.6", "GLIBC_2.17", "GLIBC_2.34", "GLIBC_2.36"}
+
 // app is a dynamically linked program of the system.
 func (s system) app(needed ...string) ELF {
 	return s.elf(ELF{Kind: 3, Interp: s.loader, Needed: append(needed, "libc.so.6")})
@@ -65,7 +68,7 @@ func (s system) files() map[string]File {
 	files := map[string]File{
 		"/bin": link("usr/bin"), "/lib": link("usr/lib"), "/lib64": link("usr/lib64"),
 		s.folder() + "/" + loader:     program(s.elf(ELF{Kind: 3, Soname: loader, Text: "\x00" + folders})),
-		s.folder() + "/libc.so.6":     {Mode: 0o755, Data: s.elf(ELF{Kind: 3, Soname: "libc.so.6", Needed: []string{loader}, Interp: s.loader}).Bytes()},
+		s.folder() + "/libc.so.6":     {Mode: 0o755, Data: s.elf(ELF{Kind: 3, Soname: "libc.so.6", Needed: []string{loader}, Interp: s.loader, Defines: glibcVersions}).Bytes()},
 		"/usr" + s.loader:             link(s.folder() + "/" + loader),
 		"/usr/bin/sh":                 link("dash"),
 		"/usr/bin/dash":               program(s.app()),
