@@ -26,17 +26,18 @@ type run struct {
 	registry publish.Registry
 	report   *report.Report
 
-	home        *setup.Home
-	engine      *setup.Engine
-	builder     *setup.Builder // the default builder, where it is a container
-	builderName string         // of a new builder; empty: made from the id
-	own         *node          // the default builder, where this machine runs it
-	nodes       []*node        // all builders, the default one first
-	helper      *setup.Helper
-	emulation   []setup.Emulation
-	needs       []build.Need               // by platform, in the plan's order; empty: nobody looked
-	placed      map[string]plan.Assignment // by platform: where it was built
-	crashes     crashes
+	home         *setup.Home
+	engine       *setup.Engine
+	builder      *setup.Builder // the default builder, where it is a container
+	builderName  string         // of a new builder; empty: made from the id
+	own          *node          // the default builder, where this machine runs it
+	nodes        []*node        // all builders, the default one first
+	helper       *setup.Helper
+	emulation    []setup.Emulation
+	needs        []build.Need               // by platform, in the plan's order; empty: nobody looked
+	placed       map[string]plan.Assignment // by platform: where it was built
+	crashes      crashes
+	verification verification
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
@@ -48,7 +49,8 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	_, _ = rand.Read(raw) // never fails
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
-		registry: publish.Registry{Transport: transport},
+		registry:     publish.Registry{Transport: transport},
+		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
@@ -147,7 +149,7 @@ func (r *run) check() build.Check {
 	if r.plan.Verify == plan.VerifyOff {
 		return nil
 	}
-	return verifyImage
+	return r.verification.image
 }
 
 // display shows the build the way the user asked for.

@@ -88,6 +88,7 @@ func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.V
 	}
 	out.Findings = v.indexFindings(opened, parts)
 	err = v.files(ctx, parts)
+	out.Findings = append(out.Findings, across(parts)...)
 	for _, p := range parts {
 		out.Platforms = append(out.Platforms, p.row)
 	}
@@ -99,6 +100,7 @@ type part struct {
 	platform plan.Platform // as it is published
 	image    *source.Image // nil: it could not be had
 	row      report.VerifiedPlatform
+	programs []verify.Program // that it starts; nil: nobody looked
 }
 
 // parts reads manifests and configs of all platforms. What is wrong with one of them is a finding.
@@ -224,6 +226,19 @@ func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []pl
 	})
 }
 
+// across compares the platforms that were read with each other.
+func across(parts []*part) []plan.Finding {
+	var all []verify.Facts
+	for _, p := range parts {
+		if p.image != nil && p.row.Verdict != report.VerdictUnwanted {
+			all = append(all, verify.Facts{
+				Platform: p.platform, Config: p.image.Config, Manifest: p.image.Descriptor.Digest, Size: p.row.Size, Programs: p.programs,
+			})
+		}
+	}
+	return verify.Across(all)
+}
+
 // isUnwanted reports whether a finding is about a platform that nobody asked for.
 func (v *imageVerifier) isUnwanted(f plan.Finding, parts []*part) bool {
 	return f.Platform != "" && slices.ContainsFunc(parts, func(p *part) bool {
@@ -276,7 +291,8 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		}
 		files = layerFiles{read}
 	}
-	findings, err := verify.Image(ctx, p.platform, p.image.Config, files)
+	findings, programs, err := verify.Inspect(ctx, plan.VerifyFull, p.platform, p.image.Config, files)
+	p.programs = programs
 	if finding, isBad := layerFinding(err, p.platform.String()); isBad {
 		p.row.Findings = append(p.row.Findings, finding)
 		return nil

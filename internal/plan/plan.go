@@ -19,6 +19,7 @@ type Plan struct {
 	Push       bool       `json:"push"`
 	Load       bool       `json:"load"`
 	Verify     Level      `json:"verify"`
+	Policy     Policy     `json:"policy,omitzero"`
 	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
 	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
 	// under QEMU it has no effect.
@@ -55,8 +56,10 @@ type Level string
 
 // The levels of verification.
 const (
-	VerifyOff    Level = "off"
-	VerifyStatic Level = "static"
+	VerifyOff      Level = "off"
+	VerifyManifest Level = "manifest" // index and configs
+	VerifyStatic   Level = "static"   // also what each platform's image starts
+	VerifyFull     Level = "full"     // also every file of it
 )
 
 // Progress says how the build is shown.
@@ -122,4 +125,5 @@ type World struct {
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
+	Checks   []string // ids of all checks, for what is said about them
 }
