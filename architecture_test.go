@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 	"internal/layers":   {},
 	"internal/source":   {"internal/layers", "internal/plan"},
 	"internal/golden":   {}, // for tests
+
+	"internal/verify/corpus": {}, // for tests
 }
 
 type goPackage struct {

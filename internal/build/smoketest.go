@@ -39,7 +39,7 @@ func (j *job) smokeTest(ctx context.Context, c gateway.Client, r *Result, s *sol
 	err = j.execute(ctx, c, r, s)
 	r.Test.Duration = time.Since(started)
 	if err != nil && ctx.Err() == nil {
-		r.Findings = append(r.Findings, j.testFinding(r, err))
+		r.Findings = append(r.Findings, j.Plan.Policy.Apply([]plan.Finding{j.testFinding(r, err)})...)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("working directory: reading: %w", err)
 	}
-	p, err := plan.New(inputs, plan.World{Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, Getenv: a.Getenv})
+	p, err := plan.New(inputs, plan.World{Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, Getenv: a.Getenv, Checks: checkIDs()})
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}

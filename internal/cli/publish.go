@@ -3,14 +3,10 @@ package cli
 import (
 	"context"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
 	"github.com/org/multiarch-action/internal/report"
-	"github.com/org/multiarch-action/internal/verify"
 )
 
 // publish makes the index of what was pushed by digest, and moves the tags if everything is good.
@@ -100,11 +96,7 @@ func (r *run) verifyIndex(ctx context.Context, document publish.Document, images
 				return err
 			}
 		}
-		configs := map[v1.Hash]ocispec.Image{}
-		for _, image := range images {
-			configs[image.Descriptor.Digest] = image.Config
-		}
-		r.report.Findings = append(r.report.Findings, verify.Index(r.plan.Platforms, verify.Published{Index: index, Configs: configs})...)
+		r.report.Findings = append(r.report.Findings, r.verification.index(r.plan.Platforms, index, images)...)
 	}
 	if plan.Failed(r.report.Findings) {
 		return errRejected

@@ -1,48 +1,19 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
-
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/ci"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/report"
 	"github.com/org/multiarch-action/internal/setup"
-	"github.com/org/multiarch-action/internal/verify"
 )
-
-// verifyImage checks a platform's files where the builder has them.
-func verifyImage(ctx context.Context, p plan.Platform, config ocispec.Image, files *build.Files) ([]plan.Finding, error) {
-	return verify.Image(ctx, p, config, snapshot{files})
-}
-
-// snapshot is the builder's view of an image's files in the terms of verify.
-type snapshot struct{ files *build.Files }
-
-// Stat describes a file, without following a link.
-func (s snapshot) Stat(ctx context.Context, path string) (verify.File, error) {
-	stat, err := s.files.Lstat(ctx, path)
-	if err != nil {
-		return verify.File{}, err
-	}
-	return verify.File{
-		Mode: fs.FileMode(stat.Mode), Size: stat.Size, Link: stat.Linkname, UID: int(stat.Uid), GID: int(stat.Gid),
-	}, nil
-}
-
-// ReadAt reads part of a file.
-func (s snapshot) ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error) {
-	return s.files.ReadAt(ctx, path, offset, length)
-}
 
 // fill puts what became of a platform into its row of the report.
 func (r *run) fill(row *report.Platform, result build.Result) {
@@ -67,7 +38,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 		r.host.Error(f.File, f.Line, fmt.Sprintf("%s: %s", result.Platform, f.Error()))
 	}
 	for _, finding := range result.Findings {
-		if finding.Severity == plan.SeverityError {
+		if finding.Fails() {
 			r.host.Error("", 0, fmt.Sprintf("%s: %s: %s; found %s", finding.Platform, finding.Path, finding.Why, finding.Found))
 		}
 	}

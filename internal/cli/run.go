@@ -28,6 +28,8 @@ type run struct {
 	engine    *setup.Engine
 	builder   *setup.Builder
 	emulation []setup.Emulation
+
+	verification verification
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
@@ -39,7 +41,8 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	_, _ = rand.Read(raw) // never fails
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
-		registry: publish.Registry{Transport: transport},
+		registry:     publish.Registry{Transport: transport},
+		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
 	for _, platform := range p.Platforms {
@@ -126,7 +129,7 @@ func (r *run) check() build.Check {
 	if r.plan.Verify == plan.VerifyOff {
 		return nil
 	}
-	return verifyImage
+	return r.verification.image
 }
 
 // display shows the build the way the user asked for.

@@ -21,12 +21,17 @@ type Finding struct {
 	Found    string   `json:"found,omitempty"`
 	Why      string   `json:"why"`
 	Fix      string   `json:"fix,omitempty"`
+	// Ignored is set where the user's policy says that it does not count. It is shown all the same.
+	Ignored bool `json:"ignored,omitempty"`
 }
 
-// Failed reports whether any finding is an error.
+// Fails reports whether the finding keeps every tag where it is.
+func (f Finding) Fails() bool { return f.Severity == SeverityError && !f.Ignored }
+
+// Failed reports whether any finding is an error that counts.
 func Failed(findings []Finding) bool {
 	for _, f := range findings {
-		if f.Severity == SeverityError {
+		if f.Fails() {
 			return true
 		}
 	}

@@ -17,6 +17,8 @@ type Inputs struct {
 	SmokeTest        string
 	SmokeTestTimeout string
 	Verify           string
+	VerifyIgnore     []string
+	VerifySeverity   []string
 
 	Builder               string
 	BuildkitImage         string
@@ -116,8 +118,16 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			text: func(in *Inputs) *string { return &in.SmokeTestTimeout },
 		},
 		{
-			Name: "verify", Flag: "verify", Kind: KindText, Default: "static", Help: "static: check each platform's config and programs; off: believe the labels",
+			Name: "verify", Flag: "verify", Kind: KindText, Default: "static", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
 			text: func(in *Inputs) *string { return &in.Verify },
+		},
+		{
+			Name: "verify-ignore", Flag: "ignore", Kind: KindList, Help: "finding that does not count, as CHECK[:platform][:path], for example files/foreign:/opt/**",
+			list: func(in *Inputs) *[]string { return &in.VerifyIgnore },
+		},
+		{
+			Name: "verify-severity", Flag: "severity", Kind: KindList, Help: "how bad a check's findings are, as CHECK=error, CHECK=warning or CHECK=note",
+			list: func(in *Inputs) *[]string { return &in.VerifySeverity },
 		},
 		{
 			Name: "builder", Flag: "builder", Kind: KindText, Help: "name of a running builder that an earlier run kept (default: start one)",

@@ -23,7 +23,8 @@ func New(in Inputs, world World) (*Plan, error) {
 		Tags:            r.tags(),
 		Push:            r.boolean("--push", in.Push),
 		Load:            r.boolean("--load", in.Load),
-		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyOff),
+		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Policy:          r.policy(),
 		SmokeTest:       r.smokeTest(),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		SourceDateEpoch: r.sourceDateEpoch(),
@@ -76,6 +77,12 @@ func oneOf[T ~string](r *reader, input, text string, known ...T) T {
 		r.problem(input, text, "it is not one of the known values", "write one of: "+strings.Join(words, ", "))
 	}
 	return T(text)
+}
+
+func (r *reader) policy() Policy {
+	p, problems := NewPolicy(r.in.VerifyIgnore, r.in.VerifySeverity, r.world.Checks)
+	r.problems = append(r.problems, problems...)
+	return p
 }
 
 func (r *reader) platforms() []Platform {

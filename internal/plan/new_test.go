@@ -90,7 +90,7 @@ func wrongInputs() []wrongInput {
 			in.Load, in.Tags, in.Platforms = "true", []string{"app:dev"}, []string{"linux/amd64", "linux/arm64"}
 		}, want: `--load: the Docker engine's image store holds one platform a tag, and 2 are asked for; name one --platform, or use --push`},
 		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
-		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, off`},
+		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, full, manifest, off`},
 		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "rawjson"), want: `--progress "rawjson": it is not one of the known values; write one of: auto, plain, tty, quiet`},
 		{name: "no context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "nowhere"), want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
 		{name: "a file as context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "Dockerfile"), want: `context "Dockerfile": there is no such folder; name the folder that holds what the Dockerfile copies`},
@@ -118,7 +118,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	t.Parallel()
 	in := plan.Inputs{
 		Context: "nowhere", File: "gone", Platforms: []string{"arm64", "linux/amd65"}, Tags: []string{"A:1"}, Push: "yes please", Load: "ja",
-		BuildArgs: []string{"="}, SmokeTest: "'", SmokeTestTimeout: "soon", Verify: "some", BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
+		BuildArgs: []string{"="}, SmokeTest: "'", SmokeTestTimeout: "soon", Verify: "some", VerifyIgnore: []string{""}, VerifySeverity: []string{"x"}, BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
 		KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
 	}
 	_, err := plan.New(in, world(map[string]string{"SOURCE_DATE_EPOCH": "x"}))
@@ -131,7 +131,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 		got = append(got, problem.Input)
 	}
 	want := []string{
-		"context", "--file", "--platform", "--platform", "--tag", "--push", "--load", "--build-arg", "--test", "--test-timeout", "--verify",
+		"context", "--file", "--platform", "--platform", "--tag", "--push", "--load", "--build-arg", "--test", "--test-timeout", "--verify", "--ignore", "--severity",
 		"--buildkit-image", "--buildkitd-config", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

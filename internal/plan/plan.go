@@ -19,6 +19,7 @@ type Plan struct {
 	Push       bool       `json:"push"`
 	Load       bool       `json:"load"`
 	Verify     Level      `json:"verify"`
+	Policy     Policy     `json:"policy,omitzero"`
 	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
 	Builder    Builder    `json:"builder"`
 
@@ -49,8 +50,10 @@ type Level string
 
 // The levels of verification.
 const (
-	VerifyOff    Level = "off"
-	VerifyStatic Level = "static"
+	VerifyOff      Level = "off"
+	VerifyManifest Level = "manifest" // index and configs
+	VerifyStatic   Level = "static"   // also what each platform's image starts
+	VerifyFull     Level = "full"     // also every file of it
 )
 
 // Progress says how the build is shown.
@@ -104,4 +107,5 @@ type World struct {
 	Stat     func(path string) (fs.FileInfo, error)
 	ReadFile func(path string) ([]byte, error)
 	Getenv   func(name string) string
+	Checks   []string // ids of all checks, for what is said about them
 }

@@ -59,6 +59,22 @@ func published(t *testing.T) *report.Report {
 	return r
 }
 
+// ignored is a run that was published in spite of errors, because its policy says that they do not count.
+func ignored(t *testing.T) *report.Report {
+	t.Helper()
+	r := published(t)
+	r.Platforms = r.Platforms[:3]
+	r.Findings = []plan.Finding{{
+		Check: "cross/config", Severity: plan.SeverityWarning, Path: "config", Expected: "the same USER on all platforms",
+		Found: "linux/amd64: app; linux/arm64: root", Why: "the image behaves differently", Ignored: true,
+	}}
+	r.Platforms[1].Findings = []plan.Finding{{
+		Check: "files/arch", Severity: plan.SeverityError, Platform: "linux/arm64", Path: "/usr/bin/tool",
+		Expected: "an ELF program for arm64", Found: "an ELF program for amd64", Why: "it does not start", Fix: "build it for arm64", Ignored: true,
+	}}
+	return r
+}
+
 // failed is a run in which one platform's step failed.
 func failed(t *testing.T) *report.Report {
 	t.Helper()

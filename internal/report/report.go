@@ -202,9 +202,13 @@ func (p Platform) execution() string {
 
 // checks says in a few words what came of checking a platform.
 func (r *Report) checks(p Platform) string {
-	count := map[plan.Severity]int{}
+	count, ignored := map[plan.Severity]int{}, 0
 	for _, f := range p.Findings {
-		count[f.Severity]++
+		if f.Ignored {
+			ignored++
+		} else {
+			count[f.Severity]++
+		}
 	}
 	errs, warnings := count[plan.SeverityError], count[plan.SeverityWarning]
 	switch {
@@ -216,10 +220,16 @@ func (r *Report) checks(p Platform) string {
 		return fmt.Sprintf("%d errors", errs)
 	case r.Verify == plan.VerifyOff:
 		return "off"
-	case warnings == 1:
-		return "ok, 1 warning"
-	case warnings > 1:
-		return fmt.Sprintf("ok, %d warnings", warnings)
 	}
-	return "ok"
+	text := "ok"
+	switch {
+	case warnings == 1:
+		text += ", 1 warning"
+	case warnings > 1:
+		text += fmt.Sprintf(", %d warnings", warnings)
+	}
+	if ignored > 0 {
+		text += fmt.Sprintf(", %d ignored", ignored)
+	}
+	return text
 }

@@ -16,7 +16,7 @@ func runs(t *testing.T) map[string]*report.Report {
 	t.Helper()
 	return map[string]*report.Report{
 		"published": published(t), "failed": failed(t), "rejected": rejected(t), "cancelled": cancelled(t), "setup-failed": setupFailed(t),
-		"builder-lost": builderLost(t), "not-verified": notVerified(t), "hostile": hostile(t),
+		"builder-lost": builderLost(t), "not-verified": notVerified(t), "hostile": hostile(t), "ignored": ignored(t),
 	}
 }
 

@@ -161,7 +161,7 @@ func (p Platform) finding(f plan.Finding) string {
 		fmt.Fprintf(&b, "  %-9s %s\n", line.name+":", first)
 		indent(&b, "            ", rest)
 	}
-	if p.SmokeTest != nil && f.Severity == plan.SeverityError {
+	if p.SmokeTest != nil && f.Fails() {
 		indent(&b, "  | ", p.SmokeTest.Output) // the test runs only where nothing else is wrong, so the finding is about it
 	}
 	return b.String()
@@ -173,12 +173,16 @@ func indent(b *strings.Builder, prefix string, lines []string) {
 	}
 }
 
-// title says how bad a finding is, and for which platform if it is about one.
+// title says how bad a finding is, whether it counts, and for which platform it is if it is about one.
 func title(f plan.Finding) string {
-	if f.Platform == "" {
-		return string(f.Severity)
+	text := string(f.Severity)
+	if f.Ignored {
+		text += " (ignored)"
 	}
-	return string(f.Severity) + ": " + f.Platform
+	if f.Platform != "" {
+		text += ": " + f.Platform
+	}
+	return text
 }
 
 type line struct{ name, text string }

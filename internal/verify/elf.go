@@ -28,6 +28,7 @@ type program struct {
 	machine machine
 	osabi   byte
 	kind    uint16 // e_type
+	flags   uint32 // e_flags, whose meaning depends on the machine
 	loader  string // PT_INTERP; empty in static programs
 }
 
@@ -99,7 +100,8 @@ func parseHeader(head []byte) (header, error) {
 		return h.wideFields(head)
 	}
 	const efMIPSABI2 = 0x20
-	h.program.machine.n32 = h.program.machine.number == emMIPS && h.order.Uint32(head[36:])&efMIPSABI2 != 0
+	h.program.flags = h.order.Uint32(head[36:])
+	h.program.machine.n32 = h.program.machine.number == emMIPS && h.program.flags&efMIPSABI2 != 0
 	h.offset = uint64(h.order.Uint32(head[28:]))
 	h.count = int(h.order.Uint16(head[44:]))
 	return h, h.checkEntrySize(h.order.Uint16(head[42:]))
@@ -109,6 +111,7 @@ func (h header) wideFields(head []byte) (header, error) {
 	if len(head) < 64 {
 		return h, &damage{cut: true, what: fmt.Sprintf("of %d bytes, which is less than its header", len(head))}
 	}
+	h.program.flags = h.order.Uint32(head[48:])
 	h.offset = h.order.Uint64(head[32:])
 	h.count = int(h.order.Uint16(head[56:]))
 	return h, h.checkEntrySize(h.order.Uint16(head[54:]))
@@ -155,13 +158,17 @@ func (h header) segmentTable(head []byte, size int64, read rangeReader) ([]byte,
 type segment struct {
 	kind         uint32
 	offset, size uint64 // in the file
+	address      uint64 // in memory
+	align        uint64
 }
 
 func (h header) segment(entry []byte) segment {
 	if h.wide {
-		return segment{h.order.Uint32(entry), h.order.Uint64(entry[8:]), h.order.Uint64(entry[32:])}
+		word := func(at int) uint64 { return h.order.Uint64(entry[at:]) }
+		return segment{kind: h.order.Uint32(entry), offset: word(8), address: word(16), size: word(32), align: word(48)}
 	}
-	return segment{h.order.Uint32(entry), uint64(h.order.Uint32(entry[4:])), uint64(h.order.Uint32(entry[16:]))}
+	word := func(at int) uint64 { return uint64(h.order.Uint32(entry[at:])) }
+	return segment{kind: h.order.Uint32(entry), offset: word(4), address: word(8), size: word(16), align: word(28)}
 }
 
 // scan checks that everything that is loaded is in the file, and returns the first PT_INTERP, as the kernel does.

@@ -3,9 +3,12 @@ package verify
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +29,8 @@ type node struct {
 	mode fs.FileMode
 	link string
 	data string
+
+	uid, gid int
 }
 
 func newMemory(files map[string]node) *memory {
@@ -62,7 +67,7 @@ func (m *memory) Stat(ctx context.Context, name string) (File, error) {
 	if !ok {
 		return File{}, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
 	}
-	return File{Mode: n.mode, Size: int64(len(n.data)), Link: n.link}, nil
+	return File{Mode: n.mode, Size: int64(len(n.data)), Link: n.link, UID: n.uid, GID: n.gid}, nil
 }
 
 func (m *memory) ReadAt(ctx context.Context, name string, offset, length int64) ([]byte, error) {
@@ -78,6 +83,25 @@ func (m *memory) ReadAt(ctx context.Context, name string, offset, length int64) 
 	}
 	rest := n.data[min(offset, int64(len(n.data))):]
 	return []byte(rest[:min(length, int64(len(rest)))]), nil
+}
+
+// Walk lists files without counting them as asked for.
+func (m *memory) Walk(ctx context.Context, root string, visit func(string, File) error) error {
+	prefix := strings.TrimSuffix(root, "/") + "/"
+	skipped := "\x00"
+	for _, name := range slices.Sorted(maps.Keys(m.files)) {
+		if name == "/" || !strings.HasPrefix(name, prefix) || strings.HasPrefix(name, skipped) {
+			continue
+		}
+		n := m.files[name]
+		err := visit(name, File{Mode: n.mode, Size: int64(len(n.data)), Link: n.link, UID: n.uid, GID: n.gid})
+		if errors.Is(err, fs.SkipDir) {
+			skipped = name + "/"
+		} else if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func exe(data string) node    { return node{mode: 0o755, data: data} }

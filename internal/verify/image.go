@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -14,37 +13,36 @@ import (
 // Image checks one platform's image: that its config is for the platform, and that the programs it starts are. An
 // error means that the image could not be read; what is wrong with the image is in the findings.
 func Image(ctx context.Context, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, error) {
-	findings := checkConfig(p, config.Platform, configPath)
-	programs, err := checkPrograms(ctx, p, config.Config, files)
-	if err != nil {
-		return nil, fmt.Errorf("%s: verifying the image: %w", p, err)
-	}
-	return append(findings, programs...), nil
+	findings, _, err := Inspect(ctx, plan.VerifyStatic, p, config, files)
+	return findings, err
 }
 
-func checkPrograms(ctx context.Context, p plan.Platform, config ocispec.ImageConfig, files Files) ([]plan.Finding, error) {
-	r := newRun(p, config, files)
-	_, known := platformMachines[p.Architecture()]
-	if p.OS() != "linux" || !known {
+// programs checks what the image starts.
+func (r *run) programs(ctx context.Context) error {
+	_, known := platformMachines[r.platform.Architecture()]
+	if r.platform.OS() != "linux" || !known {
 		r.report(command{}, plan.Finding{
 			Check: checkProgramUnchecked,
-			Found: "an image for " + p.String(),
+			Found: "an image for " + r.platform.String(),
 			Why:   "only the programs of Linux images are checked, so nothing is known about these",
 		})
-		return r.findings, nil
+		return nil
 	}
-	if len(config.Entrypoint) == 0 && len(config.Cmd) == 0 {
+	if err := r.loadUser(ctx); err != nil {
+		return err
+	}
+	if err := r.settings(ctx); err != nil {
+		return err
+	}
+	if len(r.config.Entrypoint) == 0 && len(r.config.Cmd) == 0 {
 		r.report(command{}, plan.Finding{
 			Check: checkProgramNone,
 			Found: "neither ENTRYPOINT nor CMD",
 			Why:   "the image has nothing to start, so no program was checked",
 		})
-		return r.findings, nil
+		return nil
 	}
-	if err := r.entry(ctx); err != nil {
-		return nil, err
-	}
-	return r.findings, nil
+	return r.entry(ctx)
 }
 
 // entry follows what the image starts, and what its Cmd names if the way there could not be seen: an entrypoint that

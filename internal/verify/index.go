@@ -14,6 +14,7 @@ import (
 type Published struct {
 	Index   v1.IndexManifest
 	Configs map[v1.Hash]ocispec.Image // by the digest of the image's manifest
+	Layers  map[v1.Hash]int           // how many layers each manifest names; what is missing here is not compared
 }
 
 // Annotations with which BuildKit marks an attestation and the manifest that it is about
@@ -109,7 +110,11 @@ func (i *indexRun) image(p plan.Platform, d v1.Descriptor) {
 		})
 		return
 	}
-	i.findings = append(i.findings, checkConfig(p, config.Platform, d.Digest.String())...)
+	layers, known := i.got.Layers[d.Digest]
+	if !known {
+		layers = -1
+	}
+	i.findings = append(i.findings, Config(p, config, layers, d.Digest.String())...)
 }
 
 // attestation checks an entry that is about another entry.

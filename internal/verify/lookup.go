@@ -62,15 +62,29 @@ func (r *run) find(ctx context.Context, c command) (f found, ok bool, err error)
 	case at.file.Mode&0o111 == 0:
 		r.reportNotExecutable(c, name, at)
 	default:
-		return found{name, at}, true, nil
+		return r.permitted(ctx, c, found{name, at})
 	}
+	return found{}, false, nil
+}
+
+// permitted checks that the image's user may execute a program. It counts only for what is started before a program
+// can have changed the user.
+func (r *run) permitted(ctx context.Context, c command, f found) (found, bool, error) {
+	if c.otherUser {
+		return f, true, nil
+	}
+	what, err := r.forbidden(ctx, f.at, 1)
+	if what == "" || err != nil {
+		return f, err == nil, err
+	}
+	r.reportForbidden(c, c.where(f.name, f.at.path), what, "execute")
 	return found{}, false, nil
 }
 
 // search looks for a name along PATH: the first regular file with an x bit wins. Relative elements are skipped: runc
 // refuses what it finds there.
 func (r *run) search(ctx context.Context, c command) (found, bool, error) {
-	var plain *found
+	var plain, denied *found
 	folders, ok := c.env["PATH"]
 	if !ok {
 		folders = execPath
@@ -89,11 +103,21 @@ func (r *run) search(ctx context.Context, c command) (found, bool, error) {
 			return found{}, false, err
 		}
 		if at.file.Mode.IsRegular() && at.file.Mode&0o111 != 0 {
-			return found{name, at}, true, nil
+			what, err := r.forbidden(ctx, at, 1)
+			if what == "" || c.otherUser || err != nil {
+				return found{name, at}, err == nil, err
+			}
+			if denied == nil {
+				denied = &found{name, at}
+			}
+			continue
 		}
 		if at.file.Mode.IsRegular() && plain == nil {
 			plain = &found{name, at}
 		}
+	}
+	if denied != nil {
+		return r.permitted(ctx, c, *denied)
 	}
 	if plain != nil {
 		r.reportNotExecutable(c, plain.name, plain.at)

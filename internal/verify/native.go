@@ -49,10 +49,10 @@ func (r *run) native(ctx context.Context, c command, f found, file content) erro
 		})
 		return nil
 	}
-	if file.program.loader == "" {
-		return nil
+	if err := r.processor(ctx, c, where, f.at, file); err != nil || file.program.loader == "" {
+		return err
 	}
-	return r.loader(ctx, c.through(f.name), f.at.path, file.program)
+	return r.loader(ctx, c.through(f.name), f.at, file.program)
 }
 
 // wantedProgram describes what the platform's programs are.
@@ -95,8 +95,8 @@ func otherSystem(p program) string {
 
 // loader checks the program that PT_INTERP names, which the kernel starts in front of a dynamically linked one. way is
 // where the program itself is, without links.
-func (r *run) loader(ctx context.Context, c command, way string, p program) error {
-	c = c.through(way)
+func (r *run) loader(ctx context.Context, c command, way place, p program) error {
+	c = c.through(way.path)
 	if c.dir == "" && !strings.HasPrefix(p.loader, "/") {
 		return nil
 	}
@@ -123,7 +123,11 @@ func (r *run) loader(ctx context.Context, c command, way string, p program) erro
 		})
 		return nil
 	}
-	return r.loaderMachine(ctx, c, where, at, p)
+	fits, err := r.loaderFits(ctx, c, where, at, p)
+	if err != nil || !fits {
+		return err
+	}
+	return r.link(ctx, c, way, at)
 }
 
 func (r *run) reportLoaderMissing(c command, where string) {
@@ -136,11 +140,11 @@ func (r *run) reportLoaderMissing(c command, where string) {
 	})
 }
 
-// loaderMachine compares a loader with the program, not with the platform: a 386 program wants a 386 loader.
-func (r *run) loaderMachine(ctx context.Context, c command, where string, at place, p program) error {
+// loaderFits compares a loader with the program, not with the platform: a 386 program wants a 386 loader.
+func (r *run) loaderFits(ctx context.Context, c command, where string, at place, p program) (bool, error) {
 	file, err := r.read(ctx, at)
-	if err != nil || file.isELF && file.program.machine == p.machine {
-		return err
+	if err != nil {
+		return false, err
 	}
 	f := plan.Finding{
 		Check: checkInterpArch, Path: where,
@@ -148,9 +152,17 @@ func (r *run) loaderMachine(ctx context.Context, c command, where string, at pla
 		Why: `starting the program ends with "accessing a corrupted shared library" or "input/output error"`,
 		Fix: "take program and C library from images of one platform: look for FROM --platform and COPY --from in the Dockerfile",
 	}
-	if file.isELF {
+	switch {
+	case !file.isELF:
+	case file.program.machine != p.machine:
 		f.Found = file.program.machine.String()
+	case otherFloat(file.program, p):
+		f.Check = checkARMFloat
+		f.Expected, f.Found = "a loader for "+floatName(p), "one for "+floatName(file.program)
+		f.Why = `arguments are passed in other registers: libraries of the other kind are not found, exit code 127`
+	default:
+		return true, nil
 	}
 	r.report(c, f)
-	return nil
+	return false, nil
 }

@@ -20,8 +20,11 @@ type run struct {
 	config   ocispec.ImageConfig
 	tree     *tree
 	contents map[string]content
+	known    map[string]details
 	bodies   map[string]bool // shell scripts that were read
 	started  map[string]bool // files that were found as programs, without links
+	user     *user           // nil if it is not known
+	linked   map[string]bool // programs whose libraries were looked for
 	reported map[plan.Finding]bool
 	findings []plan.Finding
 	commands int
@@ -33,6 +36,8 @@ func newRun(p plan.Platform, config ocispec.ImageConfig, files Files) *run {
 		config:   config,
 		tree:     newTree(files),
 		contents: map[string]content{},
+		known:    map[string]details{},
+		linked:   map[string]bool{},
 		bodies:   map[string]bool{},
 		started:  map[string]bool{},
 		reported: map[plan.Finding]bool{},
@@ -59,14 +64,15 @@ const (
 
 // command is one program start: what execve is given, and how it came to that.
 type command struct {
-	argv    []string
-	cut     bool // there are more arguments, but they cannot be known before the image runs
-	env     map[string]string
-	dir     string   // the working directory; empty if it cannot be known
-	via     []string // paths of the files that led here
-	sure    certainty
-	by      starter
-	scripts int // how many #! lines led here without a program in between
+	argv      []string
+	cut       bool // there are more arguments, but they cannot be known before the image runs
+	env       map[string]string
+	dir       string   // the working directory; empty if it cannot be known
+	via       []string // paths of the files that led here
+	sure      certainty
+	by        starter
+	otherUser bool // a program that changes the user came before
+	scripts   int  // how many #! lines led here without a program in between
 }
 
 // next returns the start of another program by this one.

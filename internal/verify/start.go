@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -41,6 +43,7 @@ func (r *run) startOnce(ctx context.Context, c command) error {
 
 func (r *run) execute(ctx context.Context, c command, f found) error {
 	r.started[f.at.path] = true
+	c.otherUser = c.otherUser || f.at.file.Mode&fs.ModeSetuid != 0 || slices.ContainsFunc(f.at.names, changesUser)
 	file, err := r.read(ctx, f.at)
 	if err != nil {
 		return err
@@ -71,13 +74,7 @@ func (r *run) read(ctx context.Context, at place) (content, error) {
 	if known, ok := r.contents[at.path]; ok {
 		return known, nil
 	}
-	get := func(offset, length int64) ([]byte, error) {
-		data, err := r.tree.files.ReadAt(ctx, at.path, offset, length)
-		if err != nil {
-			return nil, fmt.Errorf("%q: reading %d bytes at %d: %w", at.path, length, offset, err)
-		}
-		return data[:min(int64(len(data)), length)], nil
-	}
+	get := r.reader(ctx, at)
 	head, err := get(0, min(headBytes, max(at.file.Size, 0)))
 	if err != nil {
 		return content{}, err
@@ -91,6 +88,65 @@ func (r *run) read(ctx context.Context, at place) (content, error) {
 	}
 	r.contents[at.path] = c
 	return c, nil
+}
+
+// reader reads one file.
+func (r *run) reader(ctx context.Context, at place) rangeReader {
+	return func(offset, length int64) ([]byte, error) { return r.readAt(ctx, at, offset, length) }
+}
+
+func (r *run) readAt(ctx context.Context, at place, offset, length int64) ([]byte, error) {
+	data, err := r.tree.files.ReadAt(ctx, at.path, offset, length)
+	if err != nil {
+		return nil, fmt.Errorf("%q: reading %d bytes at %d: %w", at.path, length, offset, err)
+	}
+	return data[:min(int64(len(data)), length)], nil
+}
+
+// text reads a small text file of the image; ok is false if there is none.
+func (r *run) text(ctx context.Context, name string) (text string, ok bool, err error) {
+	data, ok, err := r.bytes(ctx, name, maxTextFile)
+	return string(data), ok, err
+}
+
+// bytes reads a whole file of the image; ok is false if there is none, or if it is larger than that.
+func (r *run) bytes(ctx context.Context, name string, largest int64) (data []byte, ok bool, err error) {
+	at, err := r.tree.resolve(ctx, name)
+	if err != nil || !at.file.Mode.IsRegular() || at.file.Size > largest {
+		return nil, false, unlessAbsent(err)
+	}
+	for int64(len(data)) < at.file.Size {
+		next, err := r.readAt(ctx, at, int64(len(data)), min(maxPiece, at.file.Size-int64(len(data))))
+		if err != nil {
+			return nil, false, err
+		}
+		if len(next) == 0 {
+			break
+		}
+		data = append(data, next...)
+	}
+	return data, true, nil
+}
+
+// unlessAbsent drops the error that only says that a path leads to no file.
+func unlessAbsent(err error) error {
+	if absent := (*lookupError)(nil); errors.As(err, &absent) {
+		return nil
+	}
+	return err
+}
+
+// details reads, once, what a program needs of its libraries and its processor.
+func (r *run) details(ctx context.Context, at place, file content) (details, error) {
+	if known, ok := r.known[at.path]; ok {
+		return known, nil
+	}
+	d, err := readDetails(file.head, max(at.file.Size, int64(len(file.head))), r.reader(ctx, at))
+	if err != nil {
+		return details{}, err
+	}
+	r.known[at.path] = d
+	return d, nil
 }
 
 // script goes from a script to the interpreter that its #! line names.
@@ -118,6 +174,14 @@ func (r *run) script(ctx context.Context, c command, f found, file content) erro
 			Fix:      "name a program, not a script, in the #! line",
 		})
 		return nil
+	}
+	if !c.otherUser {
+		if what, err := r.forbidden(ctx, f.at, 4); what != "" || err != nil {
+			if err == nil {
+				r.reportForbidden(c, c.where(f.name, f.at.path), what, "read, which its interpreter must")
+			}
+			return err
+		}
 	}
 	next := c.through(f.name)
 	next.argv = append(line.words(), f.name)

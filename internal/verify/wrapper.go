@@ -48,6 +48,11 @@ var otherNames = map[string]string{
 	"tini-static": "tini", "docker-init": "tini", "tini-amd64": "tini", "tini-arm64": "tini",
 }
 
+// changesUser reports whether a program starts others as another user.
+func changesUser(name string) bool {
+	return slices.Contains([]string{"gosu", "su-exec", "s6-setuidgid", "setpriv", "su", "sudo", "doas", "runuser", "chpst", "setuidgid"}, name)
+}
+
 // rest returns the arguments that are not the program's own. ok is false if there is an option that is not known,
 // so that nobody can say which words belong to it.
 func (o options) rest(args []string) (rest []string, ok bool) {

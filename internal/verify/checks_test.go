@@ -1,0 +1,85 @@
+package verify
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/org/multiarch-action/internal/golden"
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+func TestVerificationDocument(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("<!-- Made from verify.Checks() by: go test ./internal/verify -run TestVerificationDocument -update -->\n" + documentHead)
+	for _, group := range []struct{ prefix, title string }{
+		{"index/", "The index"},
+		{"config/", "The config of each platform"},
+		{"program/", "What each platform's image starts"},
+		{"files/", "Every file of each platform"},
+		{"cross/", "The platforms beside each other"},
+		{"run/", "The smoke test"},
+	} {
+		fmt.Fprintf(&b, "\n## %s\n\n| Check | Severity | Found when | Reads | Costs |\n|---|---|---|---|---|\n", group.title)
+		for _, c := range Checks() {
+			if strings.HasPrefix(c.ID, group.prefix) {
+				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.ID, c.Severity, strings.ReplaceAll(c.Meaning, "|", `\|`), c.Reads, c.Cost)
+			}
+		}
+	}
+	golden.CheckFile(t, "../../docs/verification.md", b.String())
+}
+
+func TestEveryCheckIsWhollyDescribedOnce(t *testing.T) {
+	t.Parallel()
+	groups := regexp.MustCompile(`^(index|config|program|files|cross|run)/[a-z0-9-]+$`)
+	seen := map[string]bool{}
+	for _, c := range Checks() {
+		if !groups.MatchString(c.ID) || seen[c.ID] {
+			t.Errorf("%q is not in a group of the document, or is there twice", c.ID)
+		}
+		seen[c.ID] = true
+		if !strings.HasSuffix(c.Meaning, ".") || c.Reads == "" {
+			t.Errorf("%s: the description has gaps: %+v", c.ID, c)
+		}
+		if !slices.Contains([]Cost{CostNone, CostRequest, CostHeaders, CostWalk, CostRun}, c.Cost) {
+			t.Errorf("%s: unknown cost %q", c.ID, c.Cost)
+		}
+		if !slices.Contains([]plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote}, c.Severity) {
+			t.Errorf("%s: unknown severity %q", c.ID, c.Severity)
+		}
+	}
+}
+
+const documentHead = `# What verification finds
+
+A label is never believed. Verification finds the programs that an image would start, as the container runtime, the kernel and a shell
+would find them, and reads in their headers which machine, loader, libraries and processor they need. Nothing of the image is run.
+
+A finding says, in this order: the platform, the path and how it was reached, what should be there, what is there, why that matters,
+and what to change. Severities:
+
+- error: no tag moves, and the exit code is 3
+- warning: it is shown, and nothing else happens
+- note: it is said for those who look
+
+The severity in the tables is the highest that a check is reported with. It is lower where it is not certain that the file is started
+at all, such as a word of CMD that happens to name a program, or a command behind a condition in a script.
+
+What a check costs: *nothing* where it reads what is in hand; a *small request* where a manifest or a config is fetched; *headers* where some
+small pieces are read of each program that the image starts and of its libraries; *every file* where all files are listed and their first bytes read; *a run* where a container is started.
+
+## Levels
+
+` + "`--verify` says how much is checked: `off` believes every label, `manifest` reads index and configs, `static` also looks at what each\nimage starts, and `full` also at every file." + `
+
+## What you decide
+
+` + "`--ignore CHECK[:platform][:path]`" + ` lets findings not count. CHECK may be a pattern, and in a path * stands for anything within a folder and
+** over folders too. A path is compared with each file on the way to what was found. What is ignored is shown, as ignored.
+
+` + "`--severity CHECK=error`, `=warning` or `=note`" + ` changes how bad the findings of a check are.
+`
