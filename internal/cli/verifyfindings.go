@@ -88,18 +88,6 @@ func noteFindings(platform string, notes []layers.Note) (findings []plan.Finding
 	return findings, whole
 }
 
-// diffIDFindings compares how many layers config and manifest name.
-func diffIDFindings(p plan.Platform, image *source.Image) []plan.Finding {
-	got, want := len(image.Config.RootFS.DiffIDs), len(image.Layers)
-	if got == want {
-		return nil
-	}
-	return []plan.Finding{verify.Rated(plan.Finding{
-		Check: verify.CheckDiffIDsCount, Platform: p.String(), Path: "config", Expected: fmt.Sprintf("%d diff_ids, as many as the manifest has layers", want), Found: fmt.Sprint(got),
-		Why: "container engines refuse the image", Fix: "build the image anew: whatever changed its layers or its config did not change both",
-	})}
-}
-
 // noFiles is an image without files.
 type noFiles struct{}
 

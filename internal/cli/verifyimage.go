@@ -88,6 +88,7 @@ func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.V
 	}
 	out.Findings = v.indexFindings(opened, parts)
 	err = v.files(ctx, parts)
+	out.Findings = v.policy.Apply(append(out.Findings, across(parts)...))
 	for _, p := range parts {
 		out.Platforms = append(out.Platforms, p.row)
 	}
@@ -98,6 +99,7 @@ func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.V
 type part struct {
 	platform plan.Platform // as it is published
 	image    *source.Image // nil: it could not be had
+	programs []verify.Program
 	row      report.VerifiedPlatform
 }
 
@@ -145,7 +147,9 @@ func readPart(ctx context.Context, opened *source.Source, d v1.Descriptor) (*par
 		if d.Platform == nil || d.Platform.OS == "" && d.Platform.Architecture == "" {
 			p.platform = plan.PlatformOf(image.Config.Platform)
 		}
-		p.row.Findings = append(p.row.Findings, diffIDFindings(p.platform, image)...)
+		if opened.Index == nil { // otherwise the check of the index looks at it
+			p.row.Findings = append(p.row.Findings, verify.Config(p.platform, image.Config, len(image.Layers), "config")...)
+		}
 	}
 	p.row.Platform = p.platform.String()
 	return p, nil
@@ -195,10 +199,11 @@ func (e *absentError) Hint() string { return "it has: " + strings.Join(e.has, ",
 // indexFindings checks the index, as far as the platforms are wanted. One image is checked as an index of it would be, for what
 // is required of it.
 func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []plan.Finding {
-	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}}
+	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}, Layers: map[v1.Hash]int{}}
 	for _, p := range parts {
 		if p.image != nil {
 			published.Configs[p.image.Descriptor.Digest] = p.image.Config
+			published.Layers[p.image.Descriptor.Digest] = len(p.image.Layers)
 		}
 	}
 	if opened.Index != nil {
@@ -243,6 +248,7 @@ func (v *imageVerifier) files(ctx context.Context, parts []*part) error {
 		g.Go(func() error {
 			defer v.display.done()
 			err := v.platform(ctx, p)
+			p.row.Findings = v.policy.Apply(p.row.Findings)
 			if err == nil && p.row.Verdict != report.VerdictUnread {
 				p.row.Verdict = verdictOf(p.row.Findings)
 			}
@@ -276,13 +282,31 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		}
 		files = layerFiles{read}
 	}
-	findings, err := verify.Image(ctx, p.platform, p.image.Config, files)
+	findings, programs, err := verify.Inspect(ctx, plan.VerifyFull, p.platform, p.image.Config, files)
 	if finding, isBad := layerFinding(err, p.platform.String()); isBad {
 		p.row.Findings = append(p.row.Findings, finding)
 		return nil
 	}
-	p.row.Findings = append(p.row.Findings, findings...)
+	p.programs = programs
+	for _, f := range findings {
+		if !slices.Contains(p.row.Findings, f) { // an image without an index has had its config checked
+			p.row.Findings = append(p.row.Findings, f)
+		}
+	}
 	return err
+}
+
+// across compares the platforms that were looked into with each other.
+func across(parts []*part) []plan.Finding {
+	var facts []verify.Facts
+	for _, p := range parts {
+		if p.image != nil && p.row.Verdict != report.VerdictUnwanted {
+			facts = append(facts, verify.Facts{
+				Platform: p.platform, Config: p.image.Config, Manifest: p.image.Descriptor.Digest, Size: p.image.Size, Programs: p.programs,
+			})
+		}
+	}
+	return verify.Across(facts)
 }
 
 // layerFiles are files that were read from layers in the terms of verify.

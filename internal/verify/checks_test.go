@@ -20,6 +20,7 @@ func TestVerificationDocument(t *testing.T) {
 		{"config/", "The config of each platform"},
 		{"program/", "What each platform's image starts"},
 		{"files/", "Every file of each platform"},
+		{"layer/", "The layers of images that exist"},
 		{"cross/", "The platforms beside each other"},
 		{"run/", "The smoke test"},
 	} {
@@ -35,7 +36,7 @@ func TestVerificationDocument(t *testing.T) {
 
 func TestEveryCheckIsWhollyDescribedOnce(t *testing.T) {
 	t.Parallel()
-	groups := regexp.MustCompile(`^(index|config|program|files|cross|run)/[a-z0-9-]+$`)
+	groups := regexp.MustCompile(`^(index|config|program|files|layer|cross|run)/[a-z0-9-]+$`)
 	seen := map[string]bool{}
 	for _, c := range Checks() {
 		if !groups.MatchString(c.ID) || seen[c.ID] {
