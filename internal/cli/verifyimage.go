@@ -261,7 +261,9 @@ func (v *imageVerifier) files(ctx context.Context, parts []*part) error {
 // platform checks the files of one platform.
 func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 	if p.image == nil {
-		p.row.Verdict = report.VerdictUnread
+		if len(p.row.Findings) == 0 {
+			p.row.Verdict = report.VerdictUnread
+		}
 		return nil
 	}
 	var files verify.Files = noFiles{}
