@@ -7,7 +7,7 @@ const (
 	CheckChildDigest    = "index/child-digest"
 	CheckChildSize      = "index/child-size"
 	CheckDocument       = "index/document"
-	CheckIndexLimits    = "index/limits"
+	CheckOversize       = "index/oversize"
 	CheckIndexMissing   = checkIndexMissing
 	CheckChildMissing   = checkIndexChildMissing
 	CheckDiffIDsCount   = "config/diffids-count"
@@ -31,7 +31,7 @@ var storedChecks = []Check{
 	{ID: CheckChildDigest, Severity: plan.SeverityError, Meaning: "A manifest or config has another digest than the one it is named by."},
 	{ID: CheckChildSize, Severity: plan.SeverityError, Meaning: "A manifest or config has another size than the one it is named with."},
 	{ID: CheckDocument, Severity: plan.SeverityError, Meaning: "A manifest or config cannot be read, or can be taken for different things."},
-	{ID: CheckIndexLimits, Severity: plan.SeverityError, Meaning: "An index, manifest or config is larger, or names more, than anything real."},
+	{ID: CheckOversize, Severity: plan.SeverityError, Meaning: "An index, manifest or config is larger, or names more, than anything real."},
 	{ID: CheckDiffIDsCount, Severity: plan.SeverityError, Meaning: "The config names more or fewer layers than the manifest."},
 	{ID: CheckLayerMissing, Severity: plan.SeverityError, Meaning: "A layer is not where the image is."},
 	{ID: CheckLayerSize, Severity: plan.SeverityError, Meaning: "A layer has more or fewer bytes than the manifest says."},
