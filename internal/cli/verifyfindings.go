@@ -19,7 +19,7 @@ func documentFinding(err error, platform string) (f plan.Finding, isBad bool) {
 		return plan.Finding{}, false
 	}
 	check := map[source.Defect]string{
-		source.DefectDigest: verify.CheckChildDigest, source.DefectSize: verify.CheckChildSize, source.DefectLimits: verify.CheckIndexLimits,
+		source.DefectDigest: verify.CheckChildDigest, source.DefectSize: verify.CheckChildSize, source.DefectLimits: verify.CheckOversize,
 		source.DefectType: verify.CheckDocument, source.DefectJSON: verify.CheckDocument,
 	}[bad.Defect]
 	return verify.Rated(plan.Finding{

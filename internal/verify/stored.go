@@ -7,7 +7,7 @@ const (
 	CheckChildDigest    = "index/child-digest"
 	CheckChildSize      = "index/child-size"
 	CheckDocument       = "index/document"
-	CheckIndexLimits    = "index/limits"
+	CheckOversize       = "index/oversize"
 	CheckIndexMissing   = checkIndexMissing
 	CheckChildMissing   = checkIndexChildMissing
 	CheckLayerMissing   = "layer/missing"
@@ -30,7 +30,7 @@ var storedChecks = []Check{
 	{ID: CheckChildDigest, Severity: plan.SeverityError, Meaning: "A manifest or config has another digest than the one it is named by.", Reads: "all manifests and configs", Cost: CostRequest},
 	{ID: CheckChildSize, Severity: plan.SeverityError, Meaning: "A manifest or config has another size than the one it is named with.", Reads: "all manifests and configs", Cost: CostRequest},
 	{ID: CheckDocument, Severity: plan.SeverityError, Meaning: "A manifest or config cannot be read, or can be taken for different things.", Reads: "all manifests and configs", Cost: CostRequest},
-	{ID: CheckIndexLimits, Severity: plan.SeverityError, Meaning: "An index, manifest or config is larger, or names more, than anything real.", Reads: "the index, manifests and configs", Cost: CostRequest},
+	{ID: CheckOversize, Severity: plan.SeverityError, Meaning: "An index, manifest or config is larger, or names more, than anything real.", Reads: "the index, manifests and configs", Cost: CostRequest},
 	{ID: CheckLayerMissing, Severity: plan.SeverityError, Meaning: "A layer is not where the image is.", Reads: "whether each layer can be had", Cost: CostRequest},
 	{ID: CheckLayerSize, Severity: plan.SeverityError, Meaning: "A layer has more or fewer bytes than the manifest says.", Reads: "each layer, to its end", Cost: CostWalk},
 	{ID: CheckLayerDigest, Severity: plan.SeverityError, Meaning: "A layer's bytes are not those that the manifest names.", Reads: "each layer, to its end", Cost: CostWalk},
