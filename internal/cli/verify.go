@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type verifyInputs struct {
 	platforms []string
 	require   []string
 	against   string
+	ignore    []string
+	severity  []string
 	junit     string
 	sarif     string
 	markdown  string
@@ -69,6 +72,8 @@ their digests on standard output.`,
 	flags.StringSliceVar(&in.platforms, "platform", nil, "look only into these platforms, for example linux/arm64")
 	flags.StringSliceVar(&in.require, "require-platforms", nil, "platforms that every image must have; others may be there too")
 	flags.StringVar(&in.against, "against", "", "an earlier image to compare with: platforms that are gone, sizes, checks that got worse")
+	flags.StringArrayVar(&in.ignore, "ignore", nil, "findings that do not count, as CHECK[:platform][:glob]; they are shown all the same")
+	flags.StringArrayVar(&in.severity, "severity", nil, "how severe a check is, as CHECK=warning")
 	flags.BoolVar(&in.asJSON, "json", false, "print everything as JSON on standard output")
 	flags.StringVar(&in.junit, "junit", "", "file to write test results to, for GitLab and Jenkins")
 	flags.StringVar(&in.sarif, "sarif", "", "file to write findings to, for GitHub's code scanning")
@@ -84,6 +89,7 @@ type imageVerifier struct {
 	platforms  []plan.Platform // to look into; empty: all
 	require    []plan.Platform
 	against    *source.Reference
+	policy     plan.Policy
 
 	opener  source.Opener
 	reader  *layers.Reader
@@ -120,7 +126,9 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 			problems = append(problems, &plan.InputError{Input: "--against", Value: in.against, Rule: fmt.Sprintf("one image can be compared with it, and %d are named", len(in.images)), Hint: "name one image"})
 		}
 	}
-	if len(problems) > 0 {
+	policy, wrong := plan.NewPolicy(in.ignore, in.severity, checkIDs())
+	v.policy = policy
+	if problems = append(problems, wrong...); len(problems) > 0 {
 		return nil, problems
 	}
 	return v, nil
@@ -138,6 +146,7 @@ func named(input string, err error) plan.InputErrors {
 
 // execute verifies all images and reports whatever came of it.
 func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
+	debug.SetGCPercent(50) // unpacking makes little garbage, so half the memory costs no time
 	started := time.Now()
 	stop := v.progress()
 	result, problems := v.all(ctx)

@@ -142,17 +142,30 @@ func program64(arch string) string {
 	return string(b)
 }
 
-// damage changes the last byte of the largest blob of a layout: its layer.
-func damage(ts *testscript.TestScript, _ bool, args []string) {
+// damage changes or removes blobs of a layout: damage DIR (layer | manifest) (change | remove).
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: damage DIR (layer | manifest) (change | remove)")
+	}
+	begins := map[string]string{"layer": "\x1f\x8b", "manifest": `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest`}[args[1]]
 	blobs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "blobs", "sha256", "*"))
 	ts.Check(err)
+	done := false
 	for _, blob := range blobs {
 		data, err := os.ReadFile(blob)
 		ts.Check(err)
-		if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		if !bytes.HasPrefix(data, []byte(begins)) {
+			continue
+		}
+		done = true
+		ts.Check(os.Remove(blob))
+		if args[2] == "change" {
 			data[len(data)-1] ^= 1
 			ts.Check(os.WriteFile(blob, data, 0o600))
 		}
+	}
+	if !done {
+		ts.Fatalf("there is no %s in %s", args[1], args[0])
 	}
 }
 

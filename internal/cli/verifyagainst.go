@@ -22,7 +22,7 @@ func (v *imageVerifier) compare(ctx context.Context, now *report.Verified) error
 	}
 	now.Against = compareImages(before, *now)
 	for _, p := range now.Against.Platforms {
-		now.Findings = append(now.Findings, changeFindings(before.Reference, p)...)
+		now.Findings = append(now.Findings, v.policy.Apply(changeFindings(before.Reference, p))...)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func compareImages(before, now report.Verified) *report.Comparison {
 func errorsOf(p report.VerifiedPlatform) []string {
 	var out []string
 	for _, f := range p.Findings {
-		if f.Severity == plan.SeverityError && !slices.Contains(out, f.Check) {
+		if f.Fails() && !slices.Contains(out, f.Check) {
 			out = append(out, f.Check)
 		}
 	}

@@ -19,7 +19,7 @@ func documentFinding(err error, platform string) (f plan.Finding, isBad bool) {
 		return plan.Finding{}, false
 	}
 	check := map[source.Defect]string{
-		source.DefectDigest: verify.CheckChildDigest, source.DefectSize: verify.CheckChildSize, source.DefectLimits: verify.CheckIndexLimits,
+		source.DefectDigest: verify.CheckChildDigest, source.DefectSize: verify.CheckChildSize, source.DefectLimits: verify.CheckOversize,
 		source.DefectType: verify.CheckDocument, source.DefectJSON: verify.CheckDocument,
 	}[bad.Defect]
 	return verify.Rated(plan.Finding{
@@ -86,18 +86,6 @@ func noteFindings(platform string, notes []layers.Note) (findings []plan.Finding
 		whole = whole && n.Kind != layers.NoteForeign
 	}
 	return findings, whole
-}
-
-// diffIDFindings compares how many layers config and manifest name.
-func diffIDFindings(p plan.Platform, image *source.Image) []plan.Finding {
-	got, want := len(image.Config.RootFS.DiffIDs), len(image.Layers)
-	if got == want {
-		return nil
-	}
-	return []plan.Finding{verify.Rated(plan.Finding{
-		Check: verify.CheckDiffIDsCount, Platform: p.String(), Path: "config", Expected: fmt.Sprintf("%d diff_ids, as many as the manifest has layers", want), Found: fmt.Sprint(got),
-		Why: "container engines refuse the image", Fix: "build the image anew: whatever changed its layers or its config did not change both",
-	})}
 }
 
 // noFiles is an image without files.

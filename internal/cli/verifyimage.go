@@ -88,7 +88,7 @@ func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.V
 	}
 	out.Findings = v.indexFindings(opened, parts)
 	err = v.files(ctx, parts)
-	out.Findings = append(out.Findings, across(parts)...)
+	out.Findings = v.policy.Apply(append(out.Findings, across(parts)...))
 	for _, p := range parts {
 		out.Platforms = append(out.Platforms, p.row)
 	}
@@ -147,7 +147,9 @@ func readPart(ctx context.Context, opened *source.Source, d v1.Descriptor) (*par
 		if d.Platform == nil || d.Platform.OS == "" && d.Platform.Architecture == "" {
 			p.platform = plan.PlatformOf(image.Config.Platform)
 		}
-		p.row.Findings = append(p.row.Findings, diffIDFindings(p.platform, image)...)
+		if opened.Index == nil { // otherwise the check of the index looks at it
+			p.row.Findings = append(p.row.Findings, verify.Config(p.platform, image.Config, len(image.Layers), "config")...)
+		}
 	}
 	p.row.Platform = p.platform.String()
 	return p, nil
@@ -197,10 +199,11 @@ func (e *absentError) Hint() string { return "it has: " + strings.Join(e.has, ",
 // indexFindings checks the index, as far as the platforms are wanted. One image is checked as an index of it would be, for what
 // is required of it.
 func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []plan.Finding {
-	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}}
+	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}, Layers: map[v1.Hash]int{}}
 	for _, p := range parts {
 		if p.image != nil {
 			published.Configs[p.image.Descriptor.Digest] = p.image.Config
+			published.Layers[p.image.Descriptor.Digest] = len(p.image.Layers)
 		}
 	}
 	if opened.Index != nil {
@@ -226,19 +229,6 @@ func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []pl
 	})
 }
 
-// across compares the platforms that were read with each other.
-func across(parts []*part) []plan.Finding {
-	var all []verify.Facts
-	for _, p := range parts {
-		if p.image != nil && p.row.Verdict != report.VerdictUnwanted {
-			all = append(all, verify.Facts{
-				Platform: p.platform, Config: p.image.Config, Manifest: p.image.Descriptor.Digest, Size: p.row.Size, Programs: p.programs,
-			})
-		}
-	}
-	return verify.Across(all)
-}
-
 // isUnwanted reports whether a finding is about a platform that nobody asked for.
 func (v *imageVerifier) isUnwanted(f plan.Finding, parts []*part) bool {
 	return f.Platform != "" && slices.ContainsFunc(parts, func(p *part) bool {
@@ -258,6 +248,7 @@ func (v *imageVerifier) files(ctx context.Context, parts []*part) error {
 		g.Go(func() error {
 			defer v.display.done()
 			err := v.platform(ctx, p)
+			p.row.Findings = v.policy.Apply(p.row.Findings)
 			if err == nil && p.row.Verdict != report.VerdictUnread {
 				p.row.Verdict = verdictOf(p.row.Findings)
 			}
@@ -270,7 +261,9 @@ func (v *imageVerifier) files(ctx context.Context, parts []*part) error {
 // platform checks the files of one platform.
 func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 	if p.image == nil {
-		p.row.Verdict = report.VerdictUnread
+		if len(p.row.Findings) == 0 {
+			p.row.Verdict = report.VerdictUnread
+		}
 		return nil
 	}
 	var files verify.Files = noFiles{}
@@ -292,13 +285,30 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		files = layerFiles{read}
 	}
 	findings, programs, err := verify.Inspect(ctx, plan.VerifyFull, p.platform, p.image.Config, files)
-	p.programs = programs
 	if finding, isBad := layerFinding(err, p.platform.String()); isBad {
 		p.row.Findings = append(p.row.Findings, finding)
 		return nil
 	}
-	p.row.Findings = append(p.row.Findings, findings...)
+	p.programs = programs
+	for _, f := range findings {
+		if !slices.Contains(p.row.Findings, f) { // an image without an index has had its config checked
+			p.row.Findings = append(p.row.Findings, f)
+		}
+	}
 	return err
+}
+
+// across compares the platforms that were looked into with each other.
+func across(parts []*part) []plan.Finding {
+	var facts []verify.Facts
+	for _, p := range parts {
+		if p.image != nil && p.row.Verdict != report.VerdictUnwanted {
+			facts = append(facts, verify.Facts{
+				Platform: p.platform, Config: p.image.Config, Manifest: p.image.Descriptor.Digest, Size: p.image.Size, Programs: p.programs,
+			})
+		}
+	}
+	return verify.Across(facts)
 }
 
 // layerFiles are files that were read from layers in the terms of verify.

@@ -167,10 +167,10 @@ type charged struct {
 // fill reads as much as there is, and fits.
 func (c *charged) fill(buffer []byte) ([]byte, error) {
 	n, err := io.ReadFull(c.r, buffer)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && n < len(buffer) {
-		err = nil
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // a tar file that ends here is found out at its next entry
 	}
-	return buffer[:n], cmp.Or(err, c.image.charge(int64(n)))
+	return buffer[:n], cmp.Or(c.image.charge(int64(n)), err)
 }
 
 func (c *charged) skip(n int64) error {

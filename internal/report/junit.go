@@ -66,7 +66,7 @@ func (v Verified) junit() []junitSuite {
 		whole.add(junitCase{Name: "reading the image", Error: &junitProblem{Message: visible(v.Error), Text: visible(v.Hint)}})
 		return []junitSuite{*whole}
 	}
-	whole.findings(v.Findings, "index/")
+	whole.findings(v.Findings, "index/", "cross/")
 	suites := []junitSuite{*whole}
 	for _, p := range v.Platforms {
 		suite := newSuite(v.Reference + " " + p.Platform)
@@ -76,7 +76,7 @@ func (v Verified) junit() []junitSuite {
 		case VerdictUnread:
 			suite.add(junitCase{Name: "all checks", Error: &junitProblem{Message: "the platform could not be read"}})
 		default:
-			suite.findings(p.Findings, "config/", "layer/", "program/")
+			suite.findings(p.Findings, "config/", "files/", "layer/", "program/")
 		}
 		suites = append(suites, *suite)
 	}
@@ -111,7 +111,9 @@ func (s *junitSuite) findings(findings []plan.Finding, families ...string) {
 		}
 		c := junitCase{Name: name}
 		text := strings.TrimSpace(Platform{}.finding(f))
-		if f.Severity == plan.SeverityError {
+		if f.Ignored {
+			c.Skipped = &junitProblem{Message: "ignored by the policy", Text: text}
+		} else if f.Severity == plan.SeverityError {
 			c.Failure = &junitProblem{Message: visible("found " + f.Found), Type: f.Check, Text: text}
 		} else {
 			c.SystemOut = text

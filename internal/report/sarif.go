@@ -59,6 +59,12 @@ type sarifResult struct {
 	Message      sarifText         `json:"message"`
 	Locations    []sarifLocation   `json:"locations"`
 	Fingerprints map[string]string `json:"partialFingerprints"`
+	Suppressions []sarifSuppressed `json:"suppressions,omitempty"`
+}
+
+type sarifSuppressed struct {
+	Kind          string `json:"kind"`
+	Justification string `json:"justification"`
 }
 
 type sarifLocation struct {
@@ -124,8 +130,12 @@ func sarifOf(image Verified, f plan.Finding) sarifResult {
 		message += ". " + strings.ToUpper(line.name[:1]) + line.name[1:] + ": " + strings.ReplaceAll(visible(line.text), "\n", " ")
 	}
 	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, f.Path)
+	var suppressed []sarifSuppressed
+	if f.Ignored {
+		suppressed = []sarifSuppressed{{Kind: "external", Justification: "ignored by the policy"}}
+	}
 	return sarifResult{
-		RuleID: f.Check, Level: string(f.Severity), Message: sarifText{message},
+		Suppressions: suppressed, RuleID: f.Check, Level: string(f.Severity), Message: sarifText{message},
 		Locations: []sarifLocation{{
 			Physical: sarifPhysical{Artifact: sarifArtifact{URI: "Dockerfile"}, Region: sarifRegion{StartLine: 1}},
 			Logical:  []sarifLogical{{FullyQualifiedName: visible(strings.TrimSpace(image.Reference + " " + about)), Kind: "resource"}},

@@ -132,9 +132,13 @@ func (p VerifiedPlatform) checks() string {
 	if p.Verdict == VerdictUnread || p.Verdict == VerdictUnwanted {
 		return map[Verdict]string{VerdictUnread: "not read", VerdictUnwanted: "not asked for"}[p.Verdict]
 	}
-	count := map[plan.Severity]int{}
+	count, ignored := map[plan.Severity]int{}, 0
 	for _, f := range p.Findings {
-		count[f.Severity]++
+		if f.Ignored {
+			ignored++
+		} else {
+			count[f.Severity]++
+		}
 	}
 	plural := func(n int, noun string) string {
 		if n == 1 {
@@ -142,13 +146,17 @@ func (p VerifiedPlatform) checks() string {
 		}
 		return fmt.Sprintf("%d %ss", n, noun)
 	}
-	switch errs, warnings := count[plan.SeverityError], count[plan.SeverityWarning]; {
-	case errs > 0:
+	words := []string{"ok"}
+	if errs := count[plan.SeverityError]; errs > 0 {
 		return plural(errs, "error")
-	case warnings > 0:
-		return "ok, " + plural(warnings, "warning")
 	}
-	return "ok"
+	if warnings := count[plan.SeverityWarning]; warnings > 0 {
+		words = append(words, plural(warnings, "warning"))
+	}
+	if ignored > 0 {
+		words = append(words, fmt.Sprintf("%d ignored", ignored))
+	}
+	return strings.Join(words, ", ")
 }
 
 // Terminal writes the verification for a person at a terminal: for each image a row for each platform, then what is wrong, the

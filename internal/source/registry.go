@@ -1,12 +1,14 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -25,6 +27,7 @@ var passing = []int{http.StatusRequestTimeout, http.StatusInternalServerError, h
 type remoteStore struct {
 	repo   name.Repository
 	client *http.Client
+	stall  time.Duration
 }
 
 // openRemote reads without a login first: most images need none, and a wrong or old password would keep them from being read.
@@ -56,7 +59,7 @@ func (o Opener) openAs(ctx context.Context, ref Reference, login authn.Authentic
 	if err != nil {
 		return nil, err
 	}
-	s := &remoteStore{repo: repo, client: &http.Client{Transport: authenticated}}
+	s := &remoteStore{repo: repo, client: &http.Client{Transport: authenticated}, stall: cmp.Or(o.Stall, defaultStall)}
 	d := v1.Descriptor{}
 	if digest, ok := ref.remote.(name.Digest); ok {
 		if d.Digest, err = v1.NewHash(digest.DigestStr()); err != nil {
@@ -106,8 +109,10 @@ func (s *remoteStore) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser,
 // request asks the repository for something. The caller closes the body.
 func (s *remoteStore) request(ctx context.Context, what string, accept []types.MediaType) (*http.Response, error) {
 	address := fmt.Sprintf("%s://%s/v2/%s/%s", s.repo.Scheme(), s.repo.RegistryStr(), s.repo.RepositoryStr(), what)
+	ctx, cancel := context.WithCancelCause(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
+		cancel(nil)
 		return nil, err
 	}
 	for _, mediaType := range accept {
@@ -115,8 +120,10 @@ func (s *remoteStore) request(ctx context.Context, what string, accept []types.M
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
+		cancel(nil)
 		return nil, err
 	}
+	response.Body = &stallBody{ReadCloser: response.Body, ctx: ctx, cancel: cancel, after: s.stall}
 	if err := transport.CheckError(response, http.StatusOK); err != nil {
 		_ = response.Body.Close() // the error says more
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -32,6 +33,7 @@ const (
 type Opener struct {
 	Keychain  authn.Keychain
 	Transport http.RoundTripper
+	Stall     time.Duration // how long a registry may say nothing in the middle of an answer; zero: a minute
 }
 
 func (o Opener) keychain() authn.Keychain {

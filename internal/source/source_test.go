@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -389,5 +390,40 @@ func TestMissingBlobs(t *testing.T) {
 	manifest.Config.Digest.Hex = strings.Repeat("0", 64)
 	if _, err := s.Image(context.Background(), v1.Descriptor{Digest: manifest.Config.Digest, MediaType: types.OCIManifestSchema1}); !source.IsMissing(err) {
 		t.Errorf("in the registry: got %v", err)
+	}
+}
+
+// A registry that stops in the middle of a layer does not keep anyone waiting for ever.
+func TestARegistryThatStops(t *testing.T) {
+	t.Parallel()
+	one := image(t, "linux/amd64")
+	layer := must[[]v1.Layer](t)(one.Layers())[0]
+	digest := must[v1.Hash](t)(layer.Digest())
+	stopped, end := false, make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !stopped || !strings.HasSuffix(r.URL.Path, digest.Hex) {
+			return false
+		}
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "begin") // the client's test sees what arrives
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-end:
+		}
+		return true
+	})
+	push(t, host+"/app:1", one)
+	stopped = true
+	s, err := source.Opener{Stall: 300 * time.Millisecond}.Open(t.Context(), must[source.Reference](t)(source.Parse(host+"/app:1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := must[*source.Image](t)(s.Image(t.Context(), must[[]v1.Descriptor](t)(s.Images(t.Context()))[0]))
+	_, err = layers.NewReader(layers.Limits{}, nil).Read(t.Context(), got.Layers)
+	var stall *source.StallError
+	if !errors.As(err, &stall) || err.Error() != "layer 1 of 2 ("+digest.String()+"): reading: nothing came for 300ms" {
+		t.Errorf("got %v", err)
 	}
 }

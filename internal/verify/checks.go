@@ -24,7 +24,6 @@ const (
 	CostRequest Cost = "small request" // manifests and configs, some kilobytes each
 	CostHeaders Cost = "headers"       // some small reads of each program that the image starts, and of its libraries
 	CostWalk    Cost = "every file"    // the list of all files, and the first bytes of each
-	CostLayers  Cost = "every layer"   // all bytes of all layers; only the command verify reads them
 	CostRun     Cost = "a run"         // a container on the builder
 )
 
@@ -84,6 +83,8 @@ const (
 	checkIndexExtra        = "index/platform-extra"
 	checkIndexDuplicate    = "index/platform-duplicate"
 	checkIndexAbsent       = "index/platform-absent"
+	checkIndexValue        = "index/platform-unknown-value"
+	checkIndexLimits       = "index/limits"
 	checkAttestDangling    = "index/attestation-dangling"
 	checkAttestPlatform    = "index/attestation-platform"
 )
@@ -146,6 +147,8 @@ var checks = []Check{
 	{checkIndexExtra, plan.SeverityError, "The index holds a platform that was not requested.", "the index", CostNone},
 	{checkIndexDuplicate, plan.SeverityError, "The index holds one platform more than once, and clients take only one of them.", "the index", CostNone},
 	{checkIndexAbsent, plan.SeverityError, "An image in the index names no platform, so clients have to guess.", "the index", CostNone},
+	{checkIndexValue, plan.SeverityWarning, "An entry's platform is written in words that the image specification does not have, such as aarch64 or armv7.", "the index", CostNone},
+	{checkIndexLimits, plan.SeverityError, "The index has more entries than any client takes, or impossible sizes.", "the index", CostNone},
 	{checkAttestDangling, plan.SeverityError, "An attestation in the index is about a manifest that is not in the index.", "the index", CostNone},
 	{checkAttestPlatform, plan.SeverityError, "An attestation in the index names a real platform, so a client could pull it as an image.", "the index", CostNone},
 }

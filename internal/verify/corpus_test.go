@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/org/multiarch-action/internal/golden"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/verify/corpus"
 )
@@ -20,9 +21,11 @@ import (
 var corpusFolder = flag.String("corpus", "", "folder into which TestCorpus writes its images as OCI layouts")
 
 // TestCorpus: every bad image is found, by the check that is for it and by no other error, and no good one gets an error.
+// What is said about each, word by word, is in testdata/corpus.golden.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
+	var table strings.Builder
 	for _, list := range [][]corpus.Image{corpus.Bad(), corpus.Good()} {
 		for _, image := range list {
 			if seen[image.Name] {
@@ -35,13 +38,14 @@ func TestCorpus(t *testing.T) {
 			} else if image.Finds != "" && !image.Full {
 				got = static
 			}
-			fmt.Fprintf(t.Output(), "%-12s %-60s %s\n", image.Platform, image.Name, strings.Join(checksOf(got), " "))
+			describe(&table, image, got)
 			writeCorpus(t, image)
 			if problem := misjudged(image, got); problem != "" {
 				t.Errorf("%s (%s): %s: %q", image.Name, image.Platform, problem, brief(got))
 			}
 		}
 	}
+	golden.Check(t, "corpus", table.String())
 	if bad, good := len(corpus.Bad()), len(corpus.Good()); bad < 60 || good < 40 {
 		t.Errorf("the corpus has shrunk to %d bad and %d good images", bad, good)
 	}
@@ -61,12 +65,17 @@ func misjudged(image corpus.Image, got []plan.Finding) string {
 	return ""
 }
 
-func checksOf(findings []plan.Finding) []string {
-	var list []string
+// describe writes an image and all that was found in it.
+func describe(b *strings.Builder, image corpus.Image, findings []plan.Finding) {
+	fmt.Fprintf(b, "%s: %s\n", image.Platform, image.Name)
 	for _, f := range findings {
-		list = append(list, string(f.Severity)+" "+f.Check)
+		fmt.Fprintf(b, "  %s %s %s\n", f.Severity, f.Check, f.Path)
+		for _, line := range [][2]string{{"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}} {
+			if line[1] != "" {
+				fmt.Fprintf(b, "    %-9s %s\n", line[0]+":", line[1])
+			}
+		}
 	}
-	return list
 }
 
 func verifyCorpus(t *testing.T, image corpus.Image, level plan.Level) []plan.Finding {

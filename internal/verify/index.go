@@ -37,6 +37,9 @@ func Index(want []plan.Platform, got Published) []plan.Finding {
 			Fix: "push the index again, with the media type of its content",
 		})
 	}
+	if !i.limits() {
+		return i.findings
+	}
 	for _, entry := range got.Index.Manifests {
 		i.entry(entry)
 	}
@@ -79,6 +82,7 @@ func (i *indexRun) entry(d v1.Descriptor) {
 		})
 		return
 	}
+	i.values(d)
 	i.image(platformOf(*d.Platform), d)
 }
 

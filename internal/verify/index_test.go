@@ -1,12 +1,15 @@
 package verify
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	godigest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -137,5 +140,92 @@ func TestAnEmptyIndexIsFoundWithoutARequest(t *testing.T) {
 	}
 	if got := Index(nil, published(image("a", "linux", "s390x", ""))); got != nil {
 		t.Errorf("got %v; want nothing", got)
+	}
+}
+
+func TestPlatformsAreWrittenAsClientsCompareThem(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ os, arch, variant, want string }{
+		{"linux", "amd64", "", ""},
+		{"linux", "amd64", "v3", ""},
+		{"linux", "arm", "v7", ""},
+		{"linux", "arm64", "v8", ""},
+		{"linux", "arm64", "v9.2", ""},
+		{"windows", "amd64", "", ""},
+		{"linux", "aarch64", "", "architecture aarch64"},
+		{"linux", "x86_64", "", "architecture x86_64"},
+		{"linux", "armhf", "", "architecture armhf"},
+		{"linux", "arm", "armv7", "variant armv7 of arm"},
+		{"linux", "arm64", "armv8", "variant armv8 of arm64"},
+		{"linux", "amd64", "v8", "variant v8 of amd64"},
+		{"linux", "s390x", "z13", "variant z13 of s390x"},
+		{"Linux", "amd64", "", "os Linux"},
+	}
+	for _, test := range tests {
+		got := ""
+		for _, f := range Index(nil, published(image("a", test.os, test.arch, test.variant))) {
+			if f.Check == checkIndexValue && f.Severity == plan.SeverityWarning {
+				got += f.Found
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s/%s/%s: found %q, want %q", test.os, test.arch, test.variant, got, test.want)
+		}
+	}
+}
+
+func TestIndexesHaveLimits(t *testing.T) {
+	t.Parallel()
+	many := published()
+	for range maxChildren + 1 {
+		many.Index.Manifests = append(many.Index.Manifests, image("a", "linux", "arm64", ""))
+	}
+	if got := brief(Index(nil, many)); !slices.Equal(got, []string{"error index/limits "}) {
+		t.Errorf("many entries: got %q", got)
+	}
+	negative := published(image("a", "linux", "arm64", ""))
+	negative.Index.Manifests[0].Size = -1
+	if got := brief(Index(nil, negative)); !slices.Equal(got, []string{"error index/limits " + digest("a").String()}) {
+		t.Errorf("a negative size: got %q", got)
+	}
+}
+
+// TestConfigsFitTheirLayers shows what is found in configs as they are published.
+func TestConfigsFitTheirLayers(t *testing.T) {
+	t.Parallel()
+	future, zero := time.Now().Add(48*time.Hour), time.Unix(0, 0)
+	good := func(change func(*ocispec.Image)) ocispec.Image {
+		c := ocispec.Image{Platform: ocispec.Platform{OS: "linux", Architecture: "arm64"}, Created: &zero}
+		c.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []godigest.Digest{"sha256:a", "sha256:b"}}
+		c.History = []ocispec.History{{CreatedBy: "a"}, {EmptyLayer: true}, {CreatedBy: "b"}}
+		change(&c)
+		return c
+	}
+	tests := map[string]struct {
+		config ocispec.Image
+		layers int
+		want   []string
+	}{
+		"a good config":              {good(func(*ocispec.Image) {}), 2, nil},
+		"a manifest that is unknown": {good(func(*ocispec.Image) {}), -1, nil},
+		"no history":                 {good(func(c *ocispec.Image) { c.History = nil }), 2, nil},
+		"no time":                    {good(func(c *ocispec.Image) { c.Created = nil }), 2, nil},
+		"another type":               {good(func(c *ocispec.Image) { c.RootFS.Type = "layer" }), 2, []string{"error config/rootfs-type config: the type layer"}},
+		"more layers":                {good(func(*ocispec.Image) {}), 3, []string{"error config/diffids-count config: 2 diff ids", "warning config/history-count config: history of 2"}},
+		"more history": {
+			good(func(c *ocispec.Image) { c.History[1].EmptyLayer = false }), 2, []string{"warning config/history-count config: history of 3"},
+		},
+		"a time to come": {
+			good(func(c *ocispec.Image) { c.Created = &future }), 2, []string{"note config/created config: " + future.UTC().Format(time.RFC3339)},
+		},
+	}
+	for name, test := range tests {
+		var got []string
+		for _, f := range Config(platform(t, "linux/arm64"), test.config, test.layers, configPath) {
+			got = append(got, string(f.Severity)+" "+f.Check+" "+f.Path+": "+f.Found)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }

@@ -15,6 +15,8 @@ const (
 
 	versionWeak = 2
 	maxVersions = 4096
+
+	maxVersionTable = 16 << 10 // bytes; those of glibc and libstdc++ have less than three thousand
 )
 
 // neededVersions reads which versions of symbols a file needs of each library. Weak ones may be missing.
@@ -67,7 +69,7 @@ func (r *detailReader) tableAt(address uint64) []byte {
 	if address == 0 || !ok {
 		return nil
 	}
-	return r.upTo(offset, maxPiece)
+	return r.upTo(offset, maxVersionTable)
 }
 
 // skip returns what is some bytes further on.
