@@ -234,6 +234,9 @@ func (l *linker) reportMissing(ctx context.Context, s *search) {
 	case s.misfit != "":
 		f.Check = checkLibArch
 		f.Expected, f.Found = "a library that is "+l.program.machine.String(), s.misfit
+		if s.otherFloat {
+			f.Expected = "a library for " + floatName(l.program)
+		}
 		f.Fix = "take program and libraries from images of one platform: look for FROM --platform and COPY --from in the Dockerfile"
 	case s.above > 0:
 		f.Found = fmt.Sprintf("only one in glibc-hwcaps that needs x86-64-v%d", s.above)
