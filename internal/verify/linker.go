@@ -50,9 +50,15 @@ func (r *run) link(ctx context.Context, c command, program place, loader place) 
 	if l.libc == otherLibc {
 		return nil
 	}
-	if other := libcOf(loader.path); l.libc == glibc && other == musl {
-		l.reportOtherLibc(loader)
-		return nil
+	if l.libc == glibc {
+		gcompat, err := r.isGcompat(ctx, loader, l.program.machine)
+		if err != nil {
+			return err
+		}
+		if gcompat || libcOf(loader.path) == musl {
+			l.reportOtherLibc(loader)
+			return nil
+		}
 	}
 	if err := l.prepare(ctx, loader); err != nil {
 		return err
@@ -87,8 +93,12 @@ func (l *linker) prepare(ctx context.Context, loader place) error {
 		l.folders, err = l.run.muslFolders(ctx, l.program.loader)
 		return err
 	}
-	if l.folders, err = l.run.defaultFolders(ctx, loader, l.program.machine); err != nil {
+	told := false
+	if l.folders, told, err = l.run.defaultFolders(ctx, loader, l.program.machine); err != nil {
 		return err
+	}
+	if !told && !isUsual(loader.path) {
+		l.command.sure = max(l.command.sure, likely) // it has folders and a cache of its own, and where is not known
 	}
 	if err := l.loadCache(ctx); err != nil {
 		return err
@@ -212,7 +222,7 @@ func (l *linker) report(f plan.Finding) {
 func (l *linker) reportOtherLibc(loader place) {
 	l.report(plan.Finding{
 		Check: checkInterpLibc, Path: l.command.where(l.program.loader, loader.path),
-		Expected: "the loader of glibc", Found: "a link to the loader of musl",
+		Expected: "the loader of glibc", Found: "one that gives way to musl",
 		Why: "programs for glibc work under musl only in part: many end with \"Error relocating\" or crash",
 		Fix: "use the program's release for musl, or a base image with glibc",
 	})
