@@ -124,23 +124,23 @@ func foldersIn(data []byte) []string {
 			return best
 		}
 		begin := bytes.LastIndexByte(data[:at], 0) + 1
-		row := folderRow(data[begin:])
+		row, length := folderRow(data[begin:])
 		if len(row) > 1 && len(row) > len(best) {
 			best = row
 		}
-		data = data[at+2:]
+		data = data[max(at+2, begin+length):]
 	}
 }
 
-func folderRow(data []byte) []string {
-	var row []string
+// folderRow reads folders as long as they follow each other, and says how many bytes they take.
+func folderRow(data []byte) (row []string, length int) {
 	for {
-		text, rest, ended := bytes.Cut(data, []byte{0})
+		text, _, ended := bytes.Cut(data[length:min(len(data), length+maxName)], []byte{0})
 		if !ended || len(text) < 2 || len(text) > 256 || text[0] != '/' || text[len(text)-1] != '/' {
-			return row
+			return row, length
 		}
 		row = append(row, path.Clean(string(text)))
-		data = rest
+		length += len(text) + 1
 	}
 }
 

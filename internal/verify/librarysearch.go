@@ -46,7 +46,7 @@ func (s *search) find(ctx context.Context) error {
 func (s *search) order() []string {
 	var list []string
 	add := func(folders []string, owner *object) {
-		for _, folder := range folders {
+		for _, folder := range folders[:min(len(folders), max(0, maxFolders-len(list)))] {
 			list = append(list, s.expandFor(folder, owner)...)
 		}
 	}

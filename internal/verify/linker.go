@@ -11,20 +11,22 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 )
 
-// maxObjects bounds how many libraries of one program are looked at. LibreOffice has about 200.
-const maxObjects = 1024
+// Bounds of what is followed for one program. LibreOffice has about 200 libraries; nothing is known to preload ten.
+const (
+	maxObjects  = 1024
+	maxPreloads = 64
+)
 
 // linker looks for the libraries of one program as its loader would (ld.so(8); for musl, ldso/dynlink.c).
 type linker struct {
-	run      *run
-	command  command
-	program  program
-	libc     libc
-	folders  []string            // where the loader looks last
-	cache    map[string][]string // by name; nil if there is none
-	hasCache bool
-	loaded   map[string]bool // by the names under which they were asked for, and by their own
-	objects  []object        // in the order in which they are loaded
+	run     *run
+	command command
+	program program
+	libc    libc
+	folders []string            // where the loader looks last
+	cache   map[string][]string // by name; nil if there is none
+	loaded  map[string]bool     // by the names under which they were asked for, and by their own
+	objects []object            // in the order in which they are loaded
 }
 
 // object is a program or a library that is loaded.
@@ -111,8 +113,9 @@ func (l *linker) loadCache(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	l.cache, l.hasCache = parseCache(data, l.order())
-	if l.hasCache {
+	cache, understood := parseCache(data, l.order())
+	if understood {
+		l.cache = cache
 		return nil
 	}
 	l.command.sure = max(l.command.sure, likely) // not understood: what it was made from is a guess
@@ -134,7 +137,8 @@ func (l *linker) preload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range strings.FieldsFunc(text+" "+l.command.env["LD_PRELOAD"], func(c rune) bool { return strings.ContainsRune(" :\n\t", c) }) {
+	names := strings.FieldsFunc(text+" "+l.command.env["LD_PRELOAD"], func(c rune) bool { return strings.ContainsRune(" :\n\t", c) })
+	for _, name := range names[:min(len(names), maxPreloads)] {
 		at, err := l.run.tree.resolve(ctx, below("/", name))
 		if err != nil {
 			if err := unlessAbsent(err); err != nil {
