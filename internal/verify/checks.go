@@ -113,7 +113,7 @@ var checks = []Check{
 	{checkProgramTruncated, plan.SeverityError, "A program that the image starts was cut: its headers name bytes behind its end.", "the ELF and program headers", CostHeaders},
 	{checkInterpMissing, plan.SeverityError, "The loader that a dynamically linked program asks for is not in the image.", "the program's PT_INTERP, and the header of the loader", CostHeaders},
 	{checkInterpArch, plan.SeverityError, "The loader that a dynamically linked program asks for was made for another machine than the program.", "the program's PT_INTERP, and the header of the loader", CostHeaders},
-	{checkInterpLibc, plan.SeverityWarning, "The loader that a program for glibc asks for is a link to that of musl.", "the links behind PT_INTERP", CostHeaders},
+	{checkInterpLibc, plan.SeverityWarning, "The loader that a program for glibc asks for leads to that of musl.", "the links behind PT_INTERP", CostHeaders},
 	{checkLibMissing, plan.SeverityError, "A library that a program needs, itself or through another, is in no folder where its loader looks.", "the dynamic sections of program and libraries, the folders in the loader, /etc/ld.so.cache or musl's path file", CostHeaders},
 	{checkLibArch, plan.SeverityError, "The only library of a name that a program needs is for another machine, another float ABI, or no library.", "the headers of the libraries", CostHeaders},
 	{checkLibRuntime, plan.SeverityNote, "A library of a GPU driver is not in the image, and has to be mounted when it runs.", "the dynamic sections of program and libraries", CostHeaders},

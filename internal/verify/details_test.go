@@ -235,3 +235,28 @@ func FuzzAccounts(f *testing.F) {
 		}
 	})
 }
+
+// TestHostileTextsTakeNoTime gives readers the inputs that are worst for them. Without bounds each takes minutes.
+func TestHostileTextsTakeNoTime(t *testing.T) {
+	t.Parallel()
+	if got := foldersIn([]byte(strings.Repeat("\x00/a/", 1<<20))); len(got) < 1000 {
+		t.Errorf("got %d folders", len(got))
+	}
+	entries := maxCache / cacheEntry
+	data := []byte(cacheMagic)
+	data = binary.LittleEndian.AppendUint32(data, uint32(entries-2))
+	data = append(data, bytes.Repeat([]byte{1}, maxCache-len(data))...)
+	if _, ok := parseCache(data, binary.LittleEndian); !ok {
+		t.Error("the cache was not read")
+	}
+	p := platform(t, "linux/amd64")
+	config := entrypoint("/app")
+	config.Env = []string{"LD_LIBRARY_PATH=" + strings.Repeat("/a:", 1<<20), "LD_PRELOAD=" + strings.Repeat("/x:", 1<<20)}
+	files := newMemory(map[string]node{
+		"/app": exe(string(corpus.ELF{Arch: "amd64", Interp: "/lib/ld-linux.so.2", Needed: []string{"liba.so"}}.Bytes())), "/lib/ld-linux.so.2": elf("amd64"),
+	})
+	got, err := Image(t.Context(), p, imageFor(p, config), files)
+	if err != nil || !slices.Equal(brief(got), []string{"error program/lib-missing /app → liba.so"}) {
+		t.Errorf("got %q, error %v", brief(got), err)
+	}
+}

@@ -169,12 +169,12 @@ func (r *detailReader) textTable(address, size uint64) func(at uint64) string {
 		}
 		var text []byte
 		if whole != nil {
-			text = whole[at:]
+			text = whole[at:min(uint64(len(whole)), at+maxName)]
 		} else {
 			text = r.upTo(offset+at, min(maxName, size-at))
 		}
 		name, _, ended := bytes.Cut(text, []byte{0})
-		if !ended || len(name) > maxName {
+		if !ended {
 			return ""
 		}
 		return string(name)

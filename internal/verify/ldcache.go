@@ -52,8 +52,8 @@ func textAt(data []byte, at uint32) string {
 	if uint64(at) >= uint64(len(data)) {
 		return ""
 	}
-	text, _, ended := bytes.Cut(data[at:], []byte{0})
-	if !ended || len(text) > maxName {
+	text, _, ended := bytes.Cut(data[at:min(uint64(len(data)), uint64(at)+maxName)], []byte{0})
+	if !ended {
 		return ""
 	}
 	return string(text)
@@ -84,6 +84,9 @@ func parseLoaderConfig(text string) (folders, includes []string) {
 // configured returns the folders of /etc/ld.so.conf. A loader does not read that file, but ldconfig makes its cache
 // from it: a library there that is not in the cache is one that ldconfig was not run for.
 func (r *run) configured(ctx context.Context) ([]string, error) {
+	if r.loaderConfig != nil {
+		return *r.loaderConfig, nil
+	}
 	var folders []string
 	files := []string{"/etc/ld.so.conf"}
 	for done := 0; done < len(files) && done < maxConfigs; done++ {
@@ -104,6 +107,7 @@ func (r *run) configured(ctx context.Context) ([]string, error) {
 			files = append(files, found...)
 		}
 	}
+	r.loaderConfig = &folders
 	return folders, nil
 }
 

@@ -57,20 +57,19 @@ var triplets = map[string][]string{
 
 // defaultFolders returns where a glibc loader looks last. Distributions differ in it, and it is written in the loader:
 // texts behind each other that are folders with a slash at the end.
-func (r *run) defaultFolders(ctx context.Context, loader place, m machine) ([]string, error) {
+func (r *run) defaultFolders(ctx context.Context, loader place, m machine) (folders []string, told bool, err error) {
 	var carry []byte
 	for at := int64(0); at < min(loader.file.Size, maxLoaderFile); at += maxPiece {
 		data, err := r.readAt(ctx, loader, at, maxPiece)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		data = append(carry, data...)
 		if folders := foldersIn(data); folders != nil {
-			return folders, nil
+			return folders, true, nil
 		}
 		carry = slices.Clone(data[max(0, len(data)-maxName):])
 	}
-	var folders []string
 	for _, folder := range usualFolders {
 		if !strings.Contains(folder, "%s") {
 			folders = append(folders, folder)
@@ -80,7 +79,40 @@ func (r *run) defaultFolders(ctx context.Context, loader place, m machine) ([]st
 			folders = append(folders, strings.ReplaceAll(folder, "%s", triplet))
 		}
 	}
-	return folders, nil
+	return append(folders, path.Dir(loader.path)), false, nil
+}
+
+// isUsual reports whether a loader lies where distributions have it. Others, such as a glibc beside musl, have a prefix
+// of their own.
+func isUsual(loader string) bool {
+	return strings.HasPrefix(loader, "/lib") || strings.HasPrefix(loader, "/usr/lib")
+}
+
+// muslArchs are musl's names of architectures (cmd/link of Go, and the packages of Alpine).
+var muslArchs = map[string][]string{
+	"386": {"i386"}, "amd64": {"x86_64"}, "arm": {"armhf", "arm"}, "arm64": {"aarch64"}, "loong64": {"loongarch64"}, "mips": {"mips"},
+	"mipsle": {"mipsel"}, "mips64": {"mips64"}, "mips64le": {"mips64el"}, "ppc64": {"powerpc64"}, "ppc64le": {"powerpc64le"},
+	"riscv64": {"riscv64"}, "s390x": {"s390x"},
+}
+
+// isGcompat reports whether a file with the name of glibc's loader is a program that hands over to musl's, which the
+// package gcompat of Alpine has: glibc's own is a library with a name.
+func (r *run) isGcompat(ctx context.Context, loader place, m machine) (bool, error) {
+	file, err := r.read(ctx, loader)
+	if err != nil {
+		return false, err
+	}
+	says, err := r.details(ctx, loader, file)
+	if err != nil || says.soname != "" {
+		return false, err
+	}
+	for _, arch := range muslArchs[m.name()] {
+		_, err := r.tree.resolve(ctx, "/lib/ld-musl-"+arch+".so.1")
+		if err == nil || unlessAbsent(err) != nil {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // foldersIn finds the list of folders in the bytes of a loader: the longest row of them, two at least.
@@ -92,23 +124,23 @@ func foldersIn(data []byte) []string {
 			return best
 		}
 		begin := bytes.LastIndexByte(data[:at], 0) + 1
-		row := folderRow(data[begin:])
+		row, length := folderRow(data[begin:])
 		if len(row) > 1 && len(row) > len(best) {
 			best = row
 		}
-		data = data[at+2:]
+		data = data[max(at+2, begin+length):]
 	}
 }
 
-func folderRow(data []byte) []string {
-	var row []string
+// folderRow reads folders as long as they follow each other, and says how many bytes they take.
+func folderRow(data []byte) (row []string, length int) {
 	for {
-		text, rest, ended := bytes.Cut(data, []byte{0})
+		text, _, ended := bytes.Cut(data[length:min(len(data), length+maxName)], []byte{0})
 		if !ended || len(text) < 2 || len(text) > 256 || text[0] != '/' || text[len(text)-1] != '/' {
-			return row
+			return row, length
 		}
 		row = append(row, path.Clean(string(text)))
-		data = rest
+		length += len(text) + 1
 	}
 }
 

@@ -19,6 +19,8 @@ type search struct {
 	misfit  string // what a file of that name was, that could not be used
 	above   int    // the x86-64 level of a folder that held one, if it is above the platform's
 	folders []string
+
+	otherFloat bool // only the way of floating-point calls did not fit
 }
 
 // find tries all folders in the loader's order. Nothing found is no error.
@@ -44,7 +46,7 @@ func (s *search) find(ctx context.Context) error {
 func (s *search) order() []string {
 	var list []string
 	add := func(folders []string, owner *object) {
-		for _, folder := range folders {
+		for _, folder := range folders[:min(len(folders), max(0, maxFolders-len(list)))] {
 			list = append(list, s.expandFor(folder, owner)...)
 		}
 	}
@@ -182,6 +184,7 @@ func (s *search) try(ctx context.Context, name string) (done bool, err error) {
 		return s.linker.libc == musl, nil // musl takes the first and fails; glibc goes on
 	case otherFloat(file.program, want):
 		s.misfit = fmt.Sprintf("%s, which is for %s", shown(at.path), floatName(file.program))
+		s.otherFloat = true
 		return s.linker.libc == musl, nil
 	}
 	s.found, s.foundAs = &at, name

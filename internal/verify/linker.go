@@ -11,20 +11,22 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 )
 
-// maxObjects bounds how many libraries of one program are looked at. LibreOffice has about 200.
-const maxObjects = 1024
+// Bounds of what is followed for one program. LibreOffice has about 200 libraries; nothing is known to preload ten.
+const (
+	maxObjects  = 1024
+	maxPreloads = 64
+)
 
 // linker looks for the libraries of one program as its loader would (ld.so(8); for musl, ldso/dynlink.c).
 type linker struct {
-	run      *run
-	command  command
-	program  program
-	libc     libc
-	folders  []string            // where the loader looks last
-	cache    map[string][]string // by name; nil if there is none
-	hasCache bool
-	loaded   map[string]bool // by the names under which they were asked for, and by their own
-	objects  []object        // in the order in which they are loaded
+	run     *run
+	command command
+	program program
+	libc    libc
+	folders []string            // where the loader looks last
+	cache   map[string][]string // by name; nil if there is none
+	loaded  map[string]bool     // by the names under which they were asked for, and by their own
+	objects []object            // in the order in which they are loaded
 }
 
 // object is a program or a library that is loaded.
@@ -50,9 +52,15 @@ func (r *run) link(ctx context.Context, c command, program place, loader place) 
 	if l.libc == otherLibc {
 		return nil
 	}
-	if other := libcOf(loader.path); l.libc == glibc && other == musl {
-		l.reportOtherLibc(loader)
-		return nil
+	if l.libc == glibc {
+		gcompat, err := r.isGcompat(ctx, loader, l.program.machine)
+		if err != nil {
+			return err
+		}
+		if gcompat || libcOf(loader.path) == musl {
+			l.reportOtherLibc(loader)
+			return nil
+		}
 	}
 	if err := l.prepare(ctx, loader); err != nil {
 		return err
@@ -87,8 +95,12 @@ func (l *linker) prepare(ctx context.Context, loader place) error {
 		l.folders, err = l.run.muslFolders(ctx, l.program.loader)
 		return err
 	}
-	if l.folders, err = l.run.defaultFolders(ctx, loader, l.program.machine); err != nil {
+	told := false
+	if l.folders, told, err = l.run.defaultFolders(ctx, loader, l.program.machine); err != nil {
 		return err
+	}
+	if !told && !isUsual(loader.path) {
+		l.command.sure = max(l.command.sure, likely) // it has folders and a cache of its own, and where is not known
 	}
 	if err := l.loadCache(ctx); err != nil {
 		return err
@@ -101,8 +113,9 @@ func (l *linker) loadCache(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	l.cache, l.hasCache = parseCache(data, l.order())
-	if l.hasCache {
+	cache, understood := parseCache(data, l.order())
+	if understood {
+		l.cache = cache
 		return nil
 	}
 	l.command.sure = max(l.command.sure, likely) // not understood: what it was made from is a guess
@@ -124,7 +137,8 @@ func (l *linker) preload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range strings.FieldsFunc(text+" "+l.command.env["LD_PRELOAD"], func(c rune) bool { return strings.ContainsRune(" :\n\t", c) }) {
+	names := strings.FieldsFunc(text+" "+l.command.env["LD_PRELOAD"], func(c rune) bool { return strings.ContainsRune(" :\n\t", c) })
+	for _, name := range names[:min(len(names), maxPreloads)] {
 		at, err := l.run.tree.resolve(ctx, below("/", name))
 		if err != nil {
 			if err := unlessAbsent(err); err != nil {
@@ -212,7 +226,7 @@ func (l *linker) report(f plan.Finding) {
 func (l *linker) reportOtherLibc(loader place) {
 	l.report(plan.Finding{
 		Check: checkInterpLibc, Path: l.command.where(l.program.loader, loader.path),
-		Expected: "the loader of glibc", Found: "a link to the loader of musl",
+		Expected: "the loader of glibc", Found: "one that gives way to musl",
 		Why: "programs for glibc work under musl only in part: many end with \"Error relocating\" or crash",
 		Fix: "use the program's release for musl, or a base image with glibc",
 	})
@@ -234,6 +248,9 @@ func (l *linker) reportMissing(ctx context.Context, s *search) {
 	case s.misfit != "":
 		f.Check = checkLibArch
 		f.Expected, f.Found = "a library that is "+l.program.machine.String(), s.misfit
+		if s.otherFloat {
+			f.Expected = "a library for " + floatName(l.program)
+		}
 		f.Fix = "take program and libraries from images of one platform: look for FROM --platform and COPY --from in the Dockerfile"
 	case s.above > 0:
 		f.Found = fmt.Sprintf("only one in glibc-hwcaps that needs x86-64-v%d", s.above)

@@ -41,21 +41,29 @@ func (r *run) processor(ctx context.Context, c command, where string, at place, 
 	if accepts(r.platform.Architecture(), file.program.machine) != identical {
 		return nil
 	}
-	if f, wrong := r.armArch(says.arm); wrong {
-		f.Path = where
-		r.report(c, f)
-	}
-	if r.platform.Architecture() == "arm" && r.variant() == "v5" && file.program.flags&armHardFloat != 0 {
-		r.report(c, plan.Finding{
-			Check: checkARMFloat, Path: where, Expected: "a program for ARM with soft-float calls", Found: "one for ARM with hard-float calls",
-			Why: "ARMv5 has no floating-point unit that a program may rely on, and without one it ends with \"Illegal instruction\"", Fix: fixProcessor,
-		})
-	}
-	if f, wrong := r.aboveX86(says.x86Level); wrong {
-		f.Path = where
-		r.report(c, f)
+	for _, judge := range []func() (plan.Finding, bool){
+		func() (plan.Finding, bool) { return r.armArch(says.arm) },
+		func() (plan.Finding, bool) { return r.armFloat(file.program, says.arm) },
+		func() (plan.Finding, bool) { return r.aboveX86(says.x86Level) },
+	} {
+		if f, wrong := judge(); wrong { // the first says enough
+			f.Path = where
+			r.report(c, f)
+			return nil
+		}
 	}
 	return nil
+}
+
+// armFloat finds programs that need a floating-point unit where the platform promises none.
+func (r *run) armFloat(p program, a armAttributes) (f plan.Finding, wrong bool) {
+	if r.platform.Architecture() != "arm" || r.variant() != "v5" || p.flags&armHardFloat == 0 && !a.hardFloat {
+		return plan.Finding{}, false
+	}
+	return plan.Finding{
+		Check: checkARMFloat, Expected: "a program for ARM with soft-float calls", Found: "one for ARM with hard-float calls",
+		Why: "ARMv5 has no floating-point unit that a program may rely on, and without one it ends with \"Illegal instruction\"", Fix: fixProcessor,
+	}, true
 }
 
 // variant is the platform's, with the one that is meant if none is written.
@@ -69,7 +77,7 @@ func (r *run) variant() string {
 // armArch judges ARM's build attributes. Without them nothing is known, and nothing is found.
 func (r *run) armArch(a armAttributes) (f plan.Finding, wrong bool) {
 	allowed, judged := armArchs[r.variant()]
-	if r.platform.Architecture() != "arm" || !a.known || !judged || slices.Contains(allowed, a.arch) {
+	if r.platform.Architecture() != "arm" || !a.known || !judged || slices.Contains(allowed, a.arch) && a.profile != 'M' {
 		return plan.Finding{}, false
 	}
 	name := armArchNames[a.arch]

@@ -16,18 +16,19 @@ const maxCommands = 64
 
 // run is the verification of one image. It collects findings as it follows the programs.
 type run struct {
-	platform plan.Platform
-	config   ocispec.ImageConfig
-	tree     *tree
-	contents map[string]content
-	known    map[string]details
-	bodies   map[string]bool // shell scripts that were read
-	started  map[string]bool // files that were found as programs, without links
-	user     *user           // nil if it is not known
-	linked   map[string]bool // programs whose libraries were looked for
-	reported map[plan.Finding]bool
-	findings []plan.Finding
-	commands int
+	platform     plan.Platform
+	config       ocispec.ImageConfig
+	tree         *tree
+	contents     map[string]content
+	known        map[string]details
+	bodies       map[string]bool // shell scripts that were read
+	started      map[string]bool // files that were found as programs, without links
+	user         *user           // nil if it is not known
+	loaderConfig *[]string       // folders of /etc/ld.so.conf, once it was read
+	linked       map[string]bool // programs whose libraries were looked for
+	reported     map[plan.Finding]bool
+	findings     []plan.Finding
+	commands     int
 }
 
 func newRun(p plan.Platform, config ocispec.ImageConfig, files Files) *run {

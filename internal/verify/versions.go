@@ -113,10 +113,22 @@ func (l *linker) loadedAs(name string) *object {
 	return &l.objects[i]
 }
 
+// newest returns the last version of the same family: GLIBC_2.36 for GLIBC_2.38. Libraries list them in their order.
+func newest(defined []string, like string) string {
+	family, _, _ := strings.Cut(like, "_")
+	best := defined[0]
+	for _, version := range defined {
+		if strings.HasPrefix(version, family+"_") && !strings.HasSuffix(version, "_PRIVATE") {
+			best = version
+		}
+	}
+	return best
+}
+
 func (l *linker) reportVersion(o, library *object, missing []string) {
 	l.report(plan.Finding{
 		Check: checkSymbolVersion, Path: l.command.where(append(o.chain(), library.at.path)...),
-		Expected: "a library with " + shown(strings.Join(missing, ", ")), Found: "one without, which is older",
+		Expected: "a library with " + shown(strings.Join(missing, ", ")), Found: "one with versions up to " + shown(newest(library.says.defined, missing[0])),
 		Why: `starting the program ends with "version not found", exit code 1`,
 		Fix: "build the program on the distribution that the image is made of, or on an older one; or use a newer base image",
 	})

@@ -179,6 +179,7 @@ func badLoaders() []Image {
 		one("a loader that is a script", "linux/arm64", debians["arm64"].app(), "program/interp-arch", map[string]File{"/lib/ld-linux-aarch64.so.1": script("#!/bin/sh\n")}),
 		one("a loader that is a link to that of musl", "linux/amd64", amd64.app(), "program/interp-libc",
 			alpine("amd64", map[string]File{"/lib64/ld-linux-x86-64.so.2": link("/lib/ld-musl-x86_64.so.1")})),
+		one("a loader of gcompat", "linux/amd64", amd64.app(), "program/interp-libc", alpine("amd64", map[string]File{"/lib64/ld-linux-x86-64.so.2": static("amd64")})),
 		one("a hard-float program with a soft-float loader", "linux/arm/v7", ELF{Arch: "arm", Interp: armel.loader, Flags: 0x400}, "program/arm-float", debian("armel")),
 	}
 }
@@ -257,6 +258,7 @@ func badProcessors() []Image {
 		arm("an ARMv6 program in arm/v5", "v5", armV6),
 		arm("an ARMv8 program in arm/v7", "v7", armV8),
 		arm("a program for a microcontroller", "v7", []byte{6, 13, 7, 'M'}),
+		arm("a program for a microcontroller that is an ARMv7", "v7", []byte{6, 10, 7, 'M'}),
 		{
 			Name: "an ARMv6 program with the C library of Debian's armhf", Platform: "linux/arm/v6", Config: entry("/app"), Finds: "program/arm-arch",
 			Files: debian("armhf", map[string]File{"/app": program(debians["raspi"].app())}),

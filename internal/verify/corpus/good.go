@@ -190,6 +190,11 @@ func goodLibraries() []Image {
 			"/app": program(nixApp), nix + "/libc.so.6": s.lib("libc.so.6"),
 			nix + "/ld-linux-x86-64.so.2": program(ELF{Arch: "amd64", Kind: 3, Soname: "ld-linux-x86-64.so.2", Text: "\x00" + nix + "/\x00"}),
 		}),
+		good("glibc in a folder of its own on Alpine", "linux/amd64", entry("/app"), alpine("amd64", map[string]File{
+			"/app": program(s.app("liba.so.1")), "/lib64/ld-linux-x86-64.so.2": link("/usr/glibc-compat/lib/ld-linux-x86-64.so.2"),
+			"/usr/glibc-compat/lib/ld-linux-x86-64.so.2": program(ELF{Arch: "amd64", Kind: 3, Soname: "ld-linux-x86-64.so.2", Text: "\x00/usr/glibc-compat/lib/\x00"}),
+			"/usr/glibc-compat/lib/libc.so.6":            s.lib("libc.so.6"), "/usr/lib/liba.so.1": a,
+		})),
 		good("a musl path file", "linux/amd64", entry("/app"), alpine("amd64", map[string]File{
 			"/app": program(muslApp("amd64", "liba.so.1")), "/etc/ld-musl-x86_64.path": data("/lib\n/opt/lib\n"), "/opt/lib/liba.so.1": program(ELF{Arch: "amd64", Kind: 3, Soname: "liba.so.1"}),
 		})),

@@ -1,0 +1,60 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// TestWhatIsIgnoredIsShownAndDoesNotCount publishes an image that is wrong on purpose, and shows that a comparison of the platforms
+// would have found it too.
+func TestWhatIsIgnoredIsShownAndDoesNotCount(t *testing.T) {
+	t.Parallel()
+	ref := tag(t)
+	two := []string{"linux/amd64", "linux/arm64"}
+	image := folder(t, map[string]string{"Dockerfile": wrongProgram})
+	r := builds(image, two, "-t", ref, "--push", "--ignore", "program/arch:linux/arm64:/bin/*").run(t)
+	r.wantCode(t, 3)
+	if !slices.ContainsFunc(r.report.Findings, func(f plan.Finding) bool { return f.Check == "cross/copy" && f.Fails() }) {
+		t.Errorf("findings about all platforms: %+v; want cross/copy", r.report.Findings)
+	}
+	if got := digestOf(t, ref); got != "" {
+		t.Errorf("the tag was moved to %s", got)
+	}
+	r = builds(image, two, "-t", ref, "--push", "--ignore", "program/arch", "--severity", "cross/copy=warning,cross/base=warning").run(t)
+	r.wantCode(t, 0)
+	r.wantStderr(t, "error (ignored): linux/arm64 [program/arch] /bin/app", "warning: linux/arm64 [cross/copy]", "ok, 1 ignored")
+	if got := digestOf(t, ref); got != r.report.Digest {
+		t.Errorf("the tag points at %s, want %s", got, r.report.Digest)
+	}
+}
+
+// TestEveryFileIsLookedAt finds a program that nothing is known to start.
+func TestEveryFileIsLookedAt(t *testing.T) {
+	t.Parallel()
+	image := folder(t, map[string]string{"Dockerfile": `FROM --platform=linux/amd64 busybox AS tools
+FROM busybox
+COPY --from=tools /bin/busybox /usr/local/bin/helper
+COPY --from=tools /bin/busybox /opt/data/helper
+`})
+	r := builds(image, []string{"linux/amd64", "linux/386"}, "--verify", "static").run(t)
+	r.wantCode(t, 0)
+	r = builds(image, []string{"linux/amd64", "linux/386"}, "--verify", "full").run(t)
+	r.wantCode(t, 3)
+	var got []string
+	for _, f := range r.platform(t, "linux/386").Findings {
+		got = append(got, string(f.Severity)+" "+f.Check+" "+f.Path)
+	}
+	want := "error files/arch /usr/local/bin/helper, warning files/foreign /opt/data/helper"
+	slices.Sort(got)
+	if text := strings.Join(got, ", "); text != want {
+		t.Errorf("findings of linux/386: %s; want %s", text, want)
+	}
+	if findings := r.platform(t, "linux/amd64").Findings; len(findings) > 0 {
+		t.Errorf("findings of linux/amd64: %+v", findings)
+	}
+}
