@@ -22,8 +22,12 @@ func TestVerificationDocument(t *testing.T) {
 		{"files/", "Every file of each platform"},
 		{"layer/", "The layers of images that exist"},
 		{"cross/", "The platforms beside each other"},
+		{"layer/", "How the layers are stored"},
 		{"run/", "The smoke test"},
 	} {
+		if !slices.ContainsFunc(Checks(), func(c Check) bool { return strings.HasPrefix(c.ID, group.prefix) }) {
+			continue
+		}
 		fmt.Fprintf(&b, "\n## %s\n\n| Check | Severity | Found when | Reads | Costs |\n|---|---|---|---|---|\n", group.title)
 		for _, c := range Checks() {
 			if strings.HasPrefix(c.ID, group.prefix) {
@@ -36,7 +40,7 @@ func TestVerificationDocument(t *testing.T) {
 
 func TestEveryCheckIsWhollyDescribedOnce(t *testing.T) {
 	t.Parallel()
-	groups := regexp.MustCompile(`^(index|config|program|files|layer|cross|run)/[a-z0-9-]+$`)
+	groups := regexp.MustCompile(`^(index|config|program|files|cross|layer|run)/[a-z0-9-]+$`)
 	seen := map[string]bool{}
 	for _, c := range Checks() {
 		if !groups.MatchString(c.ID) || seen[c.ID] {
