@@ -20,14 +20,10 @@ func TestVerificationDocument(t *testing.T) {
 		{"config/", "The config of each platform"},
 		{"program/", "What each platform's image starts"},
 		{"files/", "Every file of each platform"},
-		{"layer/", "The layers of images that exist"},
 		{"cross/", "The platforms beside each other"},
 		{"layer/", "How the layers are stored"},
 		{"run/", "The smoke test"},
 	} {
-		if !slices.ContainsFunc(Checks(), func(c Check) bool { return strings.HasPrefix(c.ID, group.prefix) }) {
-			continue
-		}
 		fmt.Fprintf(&b, "\n## %s\n\n| Check | Severity | Found when | Reads | Costs |\n|---|---|---|---|---|\n", group.title)
 		for _, c := range Checks() {
 			if strings.HasPrefix(c.ID, group.prefix) {
