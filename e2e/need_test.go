@@ -52,10 +52,6 @@ func TestEmulatorsAreRegisteredOnlyForWhatIsExecuted(t *testing.T) {
 			looked:    []string{"386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"}, // the first two natively
 			execution: "emulated", need: "RUN echo \"Hello from $TARGETPLATFORM, built on $(uname -m)\" > /greeting (Dockerfile:5) executes on linux/riscv64",
 		},
-		{
-			name: "both", folder: "../examples/mixed", platforms: one, looked: []string{"riscv64"},
-			execution: "emulated", need: "RUN hello > /greeting (Dockerfile:10) executes on linux/riscv64",
-		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
