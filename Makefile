@@ -25,13 +25,13 @@ demo: build lab-up ## set everything up, then build, prove and publish examples/
 	  --buildkitd-config lab/buildkitd.toml \
 	  examples/hello
 
-# The end-to-end tests share one kernel's handlers and one engine with everything else on the machine: what fails in up to two of
+# The end-to-end tests share one kernel's handlers and one engine with everything else on the machine: what fails in up to four of
 # them is run once more, and shown as such.
 .PHONY: test
 test: lab-up packages lint ## set everything up, then vet, lint and run all tests
 	$$($(LAB) tool gotestsum) --format pkgname -- -race -shuffle=on -count=1 ./...
 	eval "$$($(LAB) env)"; export LAB_QEMU_DIR; \
-	$$($(LAB) tool gotestsum) --format testname --rerun-fails=1 --rerun-fails-max-failures=2 --packages './e2e ./internal/setup ./internal/verify ./lab' \
+	$$($(LAB) tool gotestsum) --format testname --rerun-fails=1 --rerun-fails-max-failures=4 --packages './e2e ./internal/setup ./internal/verify ./lab' \
 	  -- -race -count=1 -p 1 -timeout 20m -tags e2e
 
 .PHONY: lint
