@@ -103,7 +103,8 @@ func NewSetup(in Inputs, world World) (*Plan, error) {
 }
 
 var setupInputs = map[string]bool{
-	"platforms": true, "buildkit-image": true, "buildkitd-config": true, "buildkitd-config-inline": true, "binfmt": true, "binfmt-image": true,
+	"platforms": true, "buildkit-image": true, "buildkitd-config": true, "buildkitd-config-inline": true, "buildkitd-flags": true,
+	"driver-opts": true, "registry-mirrors": true, "insecure-registries": true, "registry-cas": true, "binfmt": true, "binfmt-image": true,
 }
 
 // SetupInputs returns those rows of BuildInputs that concern a set-up without a build.
