@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Inputs are what the user wrote, as text, before anything is believed of it. New turns them into a Plan.
 type Inputs struct {
@@ -85,7 +88,12 @@ func (i Input) Label() string {
 
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
-func BuildInputs() []Input { //nolint:funlen // a table
+func BuildInputs() []Input {
+	return slices.Concat(imageInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), outputInputs())
+}
+
+// imageInputs are what is built, and where it goes.
+func imageInputs() []Input {
 	return []Input{
 		{
 			Name: "context", Kind: KindText, Default: ".", Help: "folder that is sent to the builder",
@@ -119,6 +127,12 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			Name: "build-args", Flag: "build-arg", Kind: KindLines, Help: "build argument NAME=VALUE, or NAME to take the value from the environment",
 			list: func(in *Inputs) *[]string { return &in.BuildArgs },
 		},
+	}
+}
+
+// proofInputs are what every platform must pass.
+func proofInputs() []Input {
+	return []Input{
 		{
 			Name: "smoke-test", Flag: "test", Kind: KindText, Help: "command to run in each platform's image before it is pushed; exit status 0 passes",
 			text: func(in *Inputs) *string { return &in.SmokeTest },
@@ -143,6 +157,12 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			Name: "verify-severity", Flag: "severity", Kind: KindList, Help: "how bad a check's findings are, as CHECK=error, CHECK=warning or CHECK=note",
 			list: func(in *Inputs) *[]string { return &in.VerifySeverity },
 		},
+	}
+}
+
+// builderInputs are which builder is used, and how one is started.
+func builderInputs() []Input {
+	return []Input{
 		{
 			Name: "builder", Flag: "builder", Kind: KindText,
 			Help: "name of a builder that an earlier run kept, address of a running BuildKit, local or none (default: start a container)",
@@ -177,6 +197,12 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			Name: "driver-opts", Flag: "driver-opt", Kind: KindLines, Help: "option NAME=VALUE of the builder's container, for example memory=2g or network=host",
 			list: func(in *Inputs) *[]string { return &in.DriverOpts },
 		},
+	}
+}
+
+// registryInputs are how registries are reached, and what stays.
+func registryInputs() []Input {
+	return []Input{
 		{
 			Name: "registry-mirrors", Flag: "registry-mirror", Kind: KindLines, Help: "mirror of a registry, for example docker.io=mirror.example.org",
 			list: func(in *Inputs) *[]string { return &in.RegistryMirrors },
@@ -197,6 +223,12 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			Name: "keep-handlers", Flag: "keep-handlers", Kind: KindBool, Default: "false", Help: "leave the emulators registered at the end",
 			text: func(in *Inputs) *string { return &in.KeepHandlers },
 		},
+	}
+}
+
+// emulationInputs are how foreign programs run.
+func emulationInputs() []Input {
+	return []Input{
 		{
 			Name: "binfmt", Flag: "binfmt", Kind: KindText, Default: "auto", Help: "auto: register emulators that are needed; always: of all platforms that do not run natively; never: none",
 			text: func(in *Inputs) *string { return &in.Binfmt },
@@ -205,6 +237,12 @@ func BuildInputs() []Input { //nolint:funlen // a table
 			Name: "binfmt-image", Flag: "binfmt-image", Kind: KindText, Default: DefaultBinfmtImage, Help: "image that emulators are taken from if this machine has none; none: no image",
 			text: func(in *Inputs) *string { return &in.BinfmtImage },
 		},
+	}
+}
+
+// outputInputs are how the run is shown.
+func outputInputs() []Input {
+	return []Input{
 		{
 			Name: "summary", Flag: "summary", Kind: KindText, Help: "file to append the Markdown summary to (default: the CI host's)",
 			text: func(in *Inputs) *string { return &in.Summary },

@@ -213,16 +213,22 @@ func (p Platform) execution() string {
 	return text
 }
 
-// checks says in a few words what came of checking a platform.
-func (r *Report) checks(p Platform) string {
-	count, ignored := map[plan.Severity]int{}, 0
-	for _, f := range p.Findings {
+// tally counts findings by their severity, apart from those that are ignored.
+func tally(findings []plan.Finding) (count map[plan.Severity]int, ignored int) {
+	count = map[plan.Severity]int{}
+	for _, f := range findings {
 		if f.Ignored {
 			ignored++
 		} else {
 			count[f.Severity]++
 		}
 	}
+	return count, ignored
+}
+
+// checks says in a few words what came of checking a platform.
+func (r *Report) checks(p Platform) string {
+	count, ignored := tally(p.Findings)
 	errs, warnings := count[plan.SeverityError], count[plan.SeverityWarning]
 	switch {
 	case p.Status == StatusUnknown || p.Failure != nil:

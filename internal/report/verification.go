@@ -132,14 +132,7 @@ func (p VerifiedPlatform) checks() string {
 	if p.Verdict == VerdictUnread || p.Verdict == VerdictUnwanted {
 		return map[Verdict]string{VerdictUnread: "not read", VerdictUnwanted: "not asked for"}[p.Verdict]
 	}
-	count, ignored := map[plan.Severity]int{}, 0
-	for _, f := range p.Findings {
-		if f.Ignored {
-			ignored++
-		} else {
-			count[f.Severity]++
-		}
-	}
+	count, ignored := tally(p.Findings)
 	plural := func(n int, noun string) string {
 		if n == 1 {
 			return "1 " + noun
