@@ -255,7 +255,7 @@ func TestHostileTextsTakeNoTime(t *testing.T) {
 	files := newMemory(map[string]node{
 		"/app": exe(string(corpus.ELF{Arch: "amd64", Interp: "/lib/ld-linux.so.2", Needed: []string{"liba.so"}}.Bytes())), "/lib/ld-linux.so.2": elf("amd64"),
 	})
-	got, err := Image(t.Context(), p, imageFor(p, config), files)
+	got, err := checkImage(t.Context(), p, imageFor(p, config), files)
 	if err != nil || !slices.Equal(brief(got), []string{"error program/lib-missing /app → liba.so"}) {
 		t.Errorf("got %q, error %v", brief(got), err)
 	}

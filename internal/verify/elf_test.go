@@ -21,7 +21,7 @@ func TestRealProgramsOfEveryArchitectureInEveryPlatform(t *testing.T) {
 	for _, label := range names {
 		for _, content := range names {
 			p := platform(t, "linux/"+label)
-			got, err := Image(t.Context(), p, imageFor(p, entrypoint("/app")), newMemory(map[string]node{"/app": exe(programs[content])}))
+			got, err := checkImage(t.Context(), p, imageFor(p, entrypoint("/app")), newMemory(map[string]node{"/app": exe(programs[content])}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestHandMadeProgramsInEveryPlatform(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := platform(t, test.platform)
-			got, err := Image(t.Context(), p, imageFor(p, entrypoint("/app")), newMemory(map[string]node{"/app": exe(elfFor(test.machine))}))
+			got, err := checkImage(t.Context(), p, imageFor(p, entrypoint("/app")), newMemory(map[string]node{"/app": exe(elfFor(test.machine))}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestA386ProgramInAnAmd64ImageWantsA386Loader(t *testing.T) {
 	t.Parallel()
 	p := platform(t, "linux/amd64")
 	files := newMemory(map[string]node{"/app": elf("386", withLoader("/lib/ld-linux.so.2")), "/lib/ld-linux.so.2": elf("amd64")})
-	got, err := Image(t.Context(), p, imageFor(p, entrypoint("/app")), files)
+	got, err := checkImage(t.Context(), p, imageFor(p, entrypoint("/app")), files)
 	want := []string{"warning program/arch-compat /app", "error program/interp-arch /app → /lib/ld-linux.so.2"}
 	if diff := cmp.Diff(want, brief(got)); diff != "" || err != nil {
 		t.Errorf("error %v, findings (-want +got):\n%s", err, diff)

@@ -210,3 +210,9 @@ func brief(findings []plan.Finding) []string {
 	}
 	return lines
 }
+
+// checkImage looks at an image as a build does by default.
+func checkImage(ctx context.Context, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, error) {
+	findings, _, err := Inspect(ctx, plan.VerifyStatic, p, config, files)
+	return findings, err
+}

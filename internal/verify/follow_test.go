@@ -81,7 +81,7 @@ func TestOddButGoodImagesPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := platform(t, "linux/arm64")
-			got, err := Image(t.Context(), p, imageFor(p, test.config), newMemory(base("arm64", test.files)))
+			got, err := checkImage(t.Context(), p, imageFor(p, test.config), newMemory(base("arm64", test.files)))
 			if err != nil || len(got) > 0 {
 				t.Errorf("got %v, error %v; want nothing", brief(got), err)
 			}
@@ -141,7 +141,7 @@ func TestForeignProgramsAreFoundWhereverTheyHide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := platform(t, "linux/arm64")
-			got, err := Image(t.Context(), p, imageFor(p, test.config), newMemory(base("arm64", test.files)))
+			got, err := checkImage(t.Context(), p, imageFor(p, test.config), newMemory(base("arm64", test.files)))
 			if err != nil {
 				t.Fatal(err)
 			}

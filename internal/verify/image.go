@@ -5,17 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/org/multiarch-action/internal/plan"
 )
-
-// Image checks one platform's image: that its config is for the platform, and that the programs it starts are. An
-// error means that the image could not be read; what is wrong with the image is in the findings.
-func Image(ctx context.Context, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, error) {
-	findings, _, err := Inspect(ctx, plan.VerifyStatic, p, config, files)
-	return findings, err
-}
 
 // programs checks what the image starts.
 func (r *run) programs(ctx context.Context) error {

@@ -223,7 +223,7 @@ func TestEveryFindingReadsAsItShould(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := platform(t, "linux/arm64")
-			got, err := Image(t.Context(), p, imageFor(p, test.config), newMemory(test.files))
+			got, err := checkImage(t.Context(), p, imageFor(p, test.config), newMemory(test.files))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +273,7 @@ func TestConfigsAreComparedFieldByField(t *testing.T) {
 func TestProgramsOfOtherSystemsAreNotChecked(t *testing.T) {
 	t.Parallel()
 	p := platform(t, "windows/amd64")
-	got, err := Image(t.Context(), p, imageFor(p, entrypoint(`C:\app.exe`)), newMemory(nil))
+	got, err := checkImage(t.Context(), p, imageFor(p, entrypoint(`C:\app.exe`)), newMemory(nil))
 	want := []plan.Finding{{
 		Check: "program/unchecked", Severity: "note", Platform: "windows/amd64", Found: "an image for windows/amd64",
 		Why: "only the programs of Linux images are checked, so nothing is known about these",
@@ -309,7 +309,7 @@ func TestAnImageThatCannotBeReadIsAnErrorAndNoFinding(t *testing.T) {
 			}
 			files := newMemory(map[string]node{"/app": app})
 			files.fail[test.fail] = broken
-			findings, err := Image(test.ctx, p, imageFor(p, entrypoint("/app")), files)
+			findings, err := checkImage(test.ctx, p, imageFor(p, entrypoint("/app")), files)
 			if err == nil || err.Error() != test.want || !errors.Is(err, test.is) || findings != nil {
 				t.Errorf("got findings %v and error\n%v\nwant error\n%v", findings, err, test.want)
 			}
@@ -328,7 +328,7 @@ func TestAnImageThatAsksForTooManyLookupsIsAnError(t *testing.T) {
 		config.Env = append(config.Env, dir)
 	}
 	config.Env = []string{"PATH=" + strings.Join(config.Env, ":")}
-	_, err := Image(t.Context(), p, imageFor(p, config), newMemory(files))
+	_, err := checkImage(t.Context(), p, imageFor(p, config), newMemory(files))
 	if err == nil || !strings.HasSuffix(err.Error(), "looking it up in the image: more than 20000 paths have to be looked up") {
 		t.Errorf("got error %v", err)
 	}

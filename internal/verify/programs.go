@@ -23,9 +23,10 @@ type Program struct {
 // edge is how much of each end of a program makes its fingerprint.
 const edge = 4 << 10
 
-// Inspect checks one platform's image at a level: VerifyManifest only its config, VerifyStatic as Image does, VerifyFull
-// with every file of it, which needs files that are a Walker. It also lists the ELF programs that were found to be started, for Across. The list is
-// nil where there was nothing to look for, and empty where nothing was found.
+// Inspect checks one platform's image at a level: VerifyManifest only its config, VerifyStatic also the programs it starts, VerifyFull
+// with every file of it, which needs files that are a Walker. It also lists the ELF programs that were found to be started, for Across.
+// The list is nil where there was nothing to look for, and empty where nothing was found. An error means that the image could not be
+// read; what is wrong with the image is in the findings.
 func Inspect(ctx context.Context, level plan.Level, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, []Program, error) {
 	findings := checkConfig(p, config.Platform, configPath)
 	if level == plan.VerifyManifest || level == plan.VerifyOff {
@@ -39,7 +40,11 @@ func Inspect(ctx context.Context, level plan.Level, p plan.Platform, config ocis
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: reading its programs: %w", p, err)
 	}
-	if w, ok := files.(Walker); ok && level == plan.VerifyFull {
+	if level == plan.VerifyFull {
+		w, ok := files.(Walker)
+		if !ok {
+			return nil, nil, fmt.Errorf("%s: verifying the image: its files cannot be listed", p)
+		}
 		if err := r.all(ctx, w); err != nil {
 			return nil, nil, fmt.Errorf("%s: verifying the image: %w", p, err)
 		}

@@ -67,7 +67,7 @@ func TestQEMUAgrees(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := platform(t, test.platform)
-			findings, err := Image(t.Context(), p, imageFor(p, entrypoint("/app")), newMemory(map[string]node{"/app": exe(string(data))}))
+			findings, err := checkImage(t.Context(), p, imageFor(p, entrypoint("/app")), newMemory(map[string]node{"/app": exe(string(data))}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -40,11 +40,6 @@ func parseShebang(head []byte) (line shebang, ok bool) {
 	return line, line.interp != ""
 }
 
-// String prints the line so that it is read again as it is.
-func (s shebang) String() string {
-	return strings.TrimRight("#!"+s.interp+" "+s.arg, " ")
-}
-
 // hasCarriageReturn reports whether the script was saved with the line ends of Windows: the kernel takes the carriage
 // return for a part of the name or of the argument.
 func (s shebang) hasCarriageReturn() bool {
