@@ -71,8 +71,10 @@ func TestSetupInputs(t *testing.T) {
 	for _, input := range plan.SetupInputs() {
 		got = append(got, input.Name)
 	}
-	want := []string{"platforms", "buildkit-image", "buildkitd-config", "buildkitd-config-inline",
-		"buildkitd-flags", "driver-opts", "registry-mirrors", "insecure-registries", "registry-cas", "binfmt", "binfmt-image"}
+	want := []string{
+		"platforms", "buildkit-image", "buildkitd-config", "buildkitd-config-inline",
+		"buildkitd-flags", "driver-opts", "registry-mirrors", "insecure-registries", "registry-cas", "binfmt", "binfmt-image",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
