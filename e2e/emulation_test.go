@@ -267,15 +267,9 @@ func runAsUser(t *testing.T, i invocation) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the test's folders hold must be readable, and a folder of the user's own be writable.
-	home, err := os.MkdirTemp("", "e2e-user-") //nolint:usetesting // t.TempDir is closed to other users
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	const nobody = 65534
-	if err := os.Chown(home, nobody, nobody); err != nil {
-		t.Fatal(err)
+	home := i.tmp
+	if home == "" {
+		home = userHome(t)
 	}
 	cmd, _ := i.command(t.Context(), t)
 	cmd.Path, cmd.Dir = program, "/"
@@ -293,6 +287,22 @@ func runAsUser(t *testing.T, i invocation) result {
 	r := result{stdout: stdout.String(), stderr: stderr.String()}
 	r.finish(t, err, reportFile)
 	return r
+}
+
+const nobody = 65534
+
+// userHome makes a folder that is the user's own. What else the tests' folders hold must be readable.
+func userHome(t *testing.T) string {
+	t.Helper()
+	home, err := os.MkdirTemp("", "e2e-user-") //nolint:usetesting // t.TempDir is closed to other users
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(home) })
+		err = os.Chown(home, nobody, nobody)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return home
 }
 
 // labConfig is the lab's configuration of the builder, as text.
@@ -353,6 +363,36 @@ func TestAnOrdinaryUserLeavesNothing(t *testing.T) {
 		t.Errorf("got %+v, want it registered through a container", p)
 	}
 	wantNothingLeft(t, r.report.Run)
+}
+
+// What a killed run of the user registered through a container, the next one removes through a container.
+func TestAnOrdinaryUserSweepsHandlers(t *testing.T) {
+	const killed = "0e2e0e2e0e2e"
+	home := userHome(t)
+	left, image := filepath.Join(home, "multiarch-action-"+killed), filepath.Join(home, "context")
+	for _, dir := range []string{left, image} {
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, nobody, nobody)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, content := range map[string]string{
+		filepath.Join(image, "Dockerfile"): "FROM scratch\nCOPY Dockerfile /\n", filepath.Join(left, "lock"): "", // a lock that nobody holds
+	} {
+		if err := errors.Join(os.WriteFile(file, []byte(content), 0o600), os.Chown(file, nobody, nobody)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// By an extension that no file has, so that it serves nobody.
+	handler := "multiarch-" + killed + "-loong64"
+	if err := os.WriteFile("/proc/sys/fs/binfmt_misc/register", []byte(":"+handler+":E::e2e-never::/bin/false:"), 0o200); err != nil {
+		t.Fatal(err)
+	}
+	r := runAsUser(t, invocation{args: []string{"build", "--platform", "linux/amd64", "--progress", "plain", image}, tmp: home})
+	if _, err := os.Stat("/proc/sys/fs/binfmt_misc/" + handler); err == nil {
+		t.Errorf("the handler %s is still there", handler)
+		_ = os.WriteFile("/proc/sys/fs/binfmt_misc/"+handler, []byte("-1"), 0o200)
+	}
+	r.wantStderr(t, "swept what runs that were killed have left: run "+killed+": handler "+handler+", folder "+left)
 }
 
 func TestASetUpBuilderIsUsedAndRemoved(t *testing.T) {

@@ -28,7 +28,7 @@ func (r *run) sweep(ctx context.Context) (wait func()) {
 		defer close(done)
 		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 		defer cancel()
-		swept, err := setup.Sweep(ctx, r.engine, setup.EmulationConfig{Run: r.id})
+		swept, err := setup.Sweep(ctx, r.engine, setup.EmulationConfig{Run: r.id, Helper: r.helper})
 		if len(swept) > 0 {
 			r.say("setup", "swept what runs that were killed have left: %s", strings.Join(swept, "; "))
 		}

@@ -23,7 +23,7 @@ func Sweep(ctx context.Context, engine *Engine, emulation EmulationConfig) ([]st
 		s.swept[run] = nil
 	}
 	s.inEngine(ctx, engine)
-	s.handlers(emulation)
+	s.handlers(ctx, emulation)
 	s.folders()
 	var lines []string
 	for _, run := range slices.Sorted(maps.Keys(s.swept)) {
@@ -59,7 +59,7 @@ func (s *sweep) inEngine(ctx context.Context, engine *Engine) {
 	}
 }
 
-func (s *sweep) handlers(config EmulationConfig) {
+func (s *sweep) handlers(ctx context.Context, config EmulationConfig) {
 	leftovers, err := Leftovers(config)
 	if err != nil {
 		s.problems, s.blind = append(s.problems, err), true
@@ -73,6 +73,11 @@ func (s *sweep) handlers(config EmulationConfig) {
 	for run := range runs {
 		config.Run = run
 		names, err := Unregister(config)
+		if err != nil && config.Helper != nil { // the ended run registered them in a container too
+			var more []string
+			more, err = config.Helper.Unregister(ctx, run)
+			names = append(names, more...)
+		}
 		for _, name := range names {
 			s.note(run, "handler "+name, nil)
 		}
