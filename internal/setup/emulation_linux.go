@@ -128,7 +128,7 @@ type sighting struct {
 }
 
 // look executes a program of the architecture and tells by which handlers the kernel may have run it. The list is read
-// before and after; if a handler went away meanwhile, what was seen holds no more.
+// before and after; if a handler came or went away meanwhile, what was seen holds no more.
 func (m *emulator) look(ctx context.Context, guest architecture) (sighting, error) {
 	const tries = 3
 	var seen sighting
@@ -143,14 +143,19 @@ func (m *emulator) look(ctx context.Context, guest architecture) (sighting, erro
 		for _, e := range after {
 			seen.add(e, m.config.Run)
 		}
-		gone := slices.ContainsFunc(before, func(e binfmtEntry) bool { return !slices.ContainsFunc(after, e.sameName) })
+		gone, came := lacks(after, before), lacks(before, after)
 		seen.gone = missingEmulator(seen.handlers)
 		seen.judge(m.prober, gone)
-		if !gone {
+		if !gone && (!came || outcome.ran) { // what came too late for the program is not to be taken for broken
 			break
 		}
 	}
 	return seen, nil
+}
+
+// lacks reports whether a list of handlers has not all those of another.
+func lacks(list, other []binfmtEntry) bool {
+	return slices.ContainsFunc(other, func(e binfmtEntry) bool { return !slices.ContainsFunc(list, e.sameName) })
 }
 
 // missingEmulator is the emulator of an enabled handler without F that is not on this machine, "" if all are.
