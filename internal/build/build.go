@@ -2,8 +2,6 @@ package build
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +13,6 @@ import (
 
 	cliconfig "github.com/docker/cli/cli/config"
 	buildkit "github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -35,8 +32,11 @@ type Request struct {
 	Check Check
 	// Status is given every progress message of the builder, in order. It must not block for long.
 	Status func(*buildkit.SolveStatus)
-	// Load takes an archive in the format of docker save, if the plan wants the image in the engine.
+	// Load takes an archive in the format of docker save while it is made, if the plan wants a plain manifest in the engine. An index
+	// is loaded later, out of Folder.
 	Load func(ctx context.Context, archive io.Reader) error
+	// Folder is an empty folder for what the plan wants as files: see Exported.
+	Folder string
 	// Emulated reports whether programs of a platform run under an emulator on the builder; nil: none do. It may be called at any time
 	// from several goroutines.
 	Emulated func(plan.Platform) bool
@@ -63,13 +63,6 @@ type Result struct {
 
 // Good reports whether the platform may be pushed.
 func (r Result) Good() bool { return r.Done && r.Failure == nil && !plan.Failed(r.Findings) }
-
-// Exported is what left the builder.
-type Exported struct {
-	// Descriptor is of the index that holds the good platforms, or of the manifest where only one platform was asked for. Its
-	// digest is empty if nothing was pushed.
-	Descriptor ocispec.Descriptor
-}
 
 // All builds the platforms of a plan and returns their results in the plan's order. An error means that the builder could not
 // work; a platform that fails is no error but a result.
@@ -105,7 +98,7 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 	case err != nil:
 		return j.results, Exported{}, fmt.Errorf("builder: %w", err)
 	}
-	exported, err := readExported(response.ExporterResponse)
+	exported, err := j.exported(response.ExporterResponse)
 	return j.results, exported, err
 }
 
@@ -125,6 +118,7 @@ type job struct {
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	archives    []*unpacker // by form; written by the exporters
 }
 
 func newJob(request Request) *job {
@@ -145,11 +139,15 @@ func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
 	if err != nil {
 		return buildkit.SolveOpt{}, fmt.Errorf("folder %q of the Dockerfile: opening: %w", folder, err)
 	}
+	exports, err := j.exports(ctx)
+	if err != nil {
+		return buildkit.SolveOpt{}, err
+	}
 	return buildkit.SolveOpt{
 		LocalMounts: map[string]fsutil.FS{"context": contextFS, "dockerfile": dockerfileFS},
 		// The frontend gets its attributes from run; from these the builder learns which platforms it will be given.
-		FrontendAttrs: map[string]string{"platform": platformNames(j.Plan.Platforms)},
-		Exports:       j.exports(ctx),
+		FrontendAttrs: j.attest(map[string]string{"platform": platformNames(j.Plan.Platforms)}),
+		Exports:       exports,
 		Session: []session.Attachable{authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
 			AuthConfigProvider: authprovider.LoadAuthConfig(cliconfig.LoadDefaultConfigFile(io.Discard)),
 		})},
@@ -171,98 +169,28 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	if len(platforms) > 1 || j.NamePlatforms {
 		opt["multi-platform"] = "true"
 	}
+	// The frontend makes the SBOM, because it alone knows the stages and the context that are to be scanned too.
+	if sbom := j.Plan.Attest.SBOM; sbom != "" {
+		opt["attest:sbom"] = sbom
+	}
 	return opt
 }
 
-// exports says where good platforms go. Repositories of one registry share an entry, so that their layers are mounted
-// instead of sent again; registries have entries of their own, which BuildKit serves at the same time.
-func (j *job) exports(ctx context.Context) []buildkit.ExportEntry {
-	var out []buildkit.ExportEntry
-	if j.Plan.Push {
-		var registries []string
-		names := map[string][]string{}
-		for _, repo := range j.Plan.Repositories() {
-			registry := repo.RegistryStr()
-			if len(names[registry]) == 0 {
-				registries = append(registries, registry)
-			}
-			names[registry] = append(names[registry], repo.Name())
-		}
-		for _, registry := range registries {
-			out = append(out, buildkit.ExportEntry{Type: buildkit.ExporterImage, Attrs: j.imageAttrs(map[string]string{
-				"name": strings.Join(names[registry], ","), "push": "true", "push-by-digest": "true", "unpack": "false",
-			})})
-		}
+// attest adds what the builder itself attests of what run returns, and of an SBOM what the frontend has not made.
+func (j *job) attest(attrs map[string]string) map[string]string {
+	if provenance := j.Plan.Attest.Provenance; provenance != "" {
+		attrs["attest:provenance"] = provenance
 	}
-	if j.Plan.Load {
-		out = append(out, buildkit.ExportEntry{
-			Type: buildkit.ExporterDocker, Attrs: j.imageAttrs(map[string]string{"name": tagNames(j.Plan.Tags)}),
-			Output: func(map[string]string) (io.WriteCloser, error) { return j.pipeToEngine(ctx), nil },
-		})
-	}
-	return out
-}
-
-// imageAttrs adds what makes the same inputs give the same digest.
-func (j *job) imageAttrs(attrs map[string]string) map[string]string {
-	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
-		attrs["source-date-epoch"] = strconv.FormatInt(*epoch, 10)
-		attrs["rewrite-timestamp"] = "true"
+	if sbom := j.Plan.Attest.SBOM; sbom != "" {
+		attrs["attest:sbom"] = sbom
 	}
 	return attrs
-}
-
-// pipeToEngine returns a writer whose content the engine reads while it is written. Closing it waits for the engine.
-func (j *job) pipeToEngine(ctx context.Context) io.WriteCloser {
-	reader, writer := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := j.Load(ctx, reader)
-		_ = reader.CloseWithError(err) // never fails
-		done <- err
-	}()
-	return &enginePipe{PipeWriter: writer, done: done}
-}
-
-type enginePipe struct {
-	*io.PipeWriter
-	done <-chan error
-}
-
-func (p *enginePipe) Close() error {
-	_ = p.PipeWriter.Close() // never fails
-	return <-p.done
-}
-
-// readExported finds what was pushed in the exporters' answer.
-func readExported(response map[string]string) (Exported, error) {
-	encoded := response[exptypes.ExporterImageDescriptorKey]
-	if encoded == "" {
-		return Exported{}, nil
-	}
-	var exported Exported
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err == nil {
-		err = json.Unmarshal(raw, &exported.Descriptor)
-	}
-	if err != nil {
-		return Exported{}, fmt.Errorf("builder: reading the descriptor of what it pushed: %w", err)
-	}
-	return exported, nil
 }
 
 func platformNames(platforms []plan.Platform) string {
 	names := make([]string, len(platforms))
 	for i, p := range platforms {
 		names[i] = p.String()
-	}
-	return strings.Join(names, ",")
-}
-
-func tagNames(tags []plan.Tag) string {
-	names := make([]string, len(tags))
-	for i, tag := range tags {
-		names[i] = tag.Name()
 	}
 	return strings.Join(names, ",")
 }

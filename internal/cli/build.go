@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -43,6 +45,9 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 			a.fromEnvironment(cmd.Flags(), &inputs)
 			p, err := a.plan(inputs)
 			if err != nil {
+				return err
+			}
+			if err := a.streams(p, asJSON); err != nil {
 				return err
 			}
 			if dryRun {
@@ -132,6 +137,22 @@ func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
 	return p, err
 }
 
+// streams refuses an image or files on a standard output that is to carry something else.
+func (a *app) streams(p *plan.Plan, asJSON bool) error {
+	if !slices.ContainsFunc(p.Outputs, func(o plan.Output) bool { return o.Dest == plan.Stdout }) {
+		return nil
+	}
+	problem := &plan.InputError{Input: "--output", Hint: "name a file by dest=FILE"}
+	if file, ok := a.Stdout.(*os.File); ok && isTerminal(file) {
+		problem.Rule = "an archive on a terminal is of no use"
+	} else if asJSON {
+		problem.Rule = "standard output cannot hold an archive and JSON"
+	} else {
+		return nil
+	}
+	return plan.InputErrors{problem}
+}
+
 func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(a.Stdout)
@@ -157,10 +178,28 @@ func planLines(p *plan.Plan) []string {
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))
 	}
+	return append(lines, destinationLines(p)...)
+}
+
+// destinationLines say where the result would go.
+func destinationLines(p *plan.Plan) []string {
+	var lines []string
+	if p.Attest.Any() {
+		lines = append(lines, "attest each with "+strings.Join(p.Attest.Names(), " and "))
+	}
 	if p.Push {
 		for _, repo := range p.Repositories() {
 			lines = append(lines, "push by digest to "+repo.Name())
 		}
+	}
+	for _, output := range p.Outputs {
+		to := output.Dest
+		if to == plan.Stdout {
+			to = "standard output"
+		}
+		lines = append(lines, fmt.Sprintf("write type=%s to %s", output.Type, to))
+	}
+	if p.Push && !p.ByDigest {
 		for _, tag := range p.Tags {
 			lines = append(lines, "move the tag "+tag.Name())
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/org/multiarch-action/internal/report"
 )
 
-// publish makes the index of what was pushed by digest, and moves the tags if everything is good.
+// publish makes the index of what was pushed by digest, and when it and all other outputs are good moves the tags.
 func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	repositories := r.plan.Repositories()
 	var images []plan.Pushed
@@ -23,7 +23,7 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 		}
 		images = append(images, pushed...)
 	}
-	images = r.inOrder(images)
+	images = r.inOrder(images, report.StatusPushed)
 	if err := r.verdict(); err != nil {
 		return err
 	}
@@ -35,29 +35,34 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	if err != nil {
 		return err
 	}
-	r.report.Digest = document.Hash.String()
-	r.report.Image = r.plan.Tags[0].Name() + "@" + r.report.Digest
+	r.describe(document, images)
 	r.say("publish", "pushed and read back %s", r.report.Digest)
 	if err := r.verifyIndex(ctx, document, images); err != nil {
 		return err
 	}
-	var moves []publish.Move
-	err = r.stage("publish/tags", func() (err error) {
-		moves, err = r.registry.Tag(ctx, r.plan.Tags, document)
+	if err := r.writeOutputs(ctx, exported); err != nil {
 		return err
-	})
+	}
+	if r.plan.ByDigest {
+		r.report.Outcome = report.Published
+		return nil
+	}
+	return r.stage("publish/tags", func() error { return r.moveTags(ctx, document) })
+}
+
+func (r *run) moveTags(ctx context.Context, document publish.Document) error {
+	moves, err := r.registry.Tag(ctx, r.plan.Tags, document)
 	for _, m := range moves {
 		r.report.Tags = append(r.report.Tags, report.Tag{Name: m.Tag.Name(), From: m.From, To: m.To, Moved: m.Moved()})
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		r.report.Outcome = report.Published
 	}
-	r.report.Outcome = report.Published
-	return nil
+	return err
 }
 
-// inOrder puts what was pushed into the plan's order and into the report.
-func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
+// inOrder puts images into the plan's order and into the report.
+func (r *run) inOrder(images []plan.Pushed, status report.Status) []plan.Pushed {
 	var out []plan.Pushed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]
@@ -65,28 +70,63 @@ func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
 			if !image.Platform.Equal(row.Platform) {
 				continue
 			}
-			row.Status, row.Digest = report.StatusPushed, image.Descriptor.Digest.String()
-			row.Size, row.Layers = image.Size, image.Layers
+			r.entry(&image)
 			out = append(out, image)
+			if row.Digest != "" { // another form of the image is in the report
+				continue
+			}
+			row.Status, row.Digest = status, image.Descriptor.Digest.String()
+			row.Size, row.Layers = image.Size, image.Layers
+			for _, a := range image.Attestations {
+				row.Attestations = append(row.Attestations, report.Attestation{Digest: a.Descriptor.Digest.String(), Predicates: a.Predicates})
+			}
 		}
 	}
 	return out
+}
+
+// entry adds to an image's entry in the index the annotations that are for it.
+func (r *run) entry(image *plan.Pushed) {
+	for key, value := range r.plan.AnnotationsOf(plan.AnnotateManifestDescriptor, image.Platform) {
+		if image.Descriptor.Annotations == nil {
+			image.Descriptor.Annotations = map[string]string{}
+		}
+		image.Descriptor.Annotations[key] = value
+	}
+}
+
+// describe puts the document that the run is about into the report.
+func (r *run) describe(document publish.Document, images []plan.Pushed) {
+	r.report.Digest, r.report.ImageID, r.report.Size = document.Hash.String(), document.Hash.String(), int64(len(document.Raw))
+	r.report.MediaType = string(document.Type)
+	if !document.Type.IsIndex() {
+		r.report.ImageID = images[0].ConfigHash.String()
+	}
+	if !r.plan.Push {
+		return
+	}
+	r.report.Image = r.plan.Tags[0].Name() + "@" + r.report.Digest
+	if r.plan.ByDigest {
+		r.report.Image = r.plan.Repositories()[0].Name() + "@" + r.report.Digest
+	}
 }
 
 // document is what the tags will point at: the index, stored in every repository, or the manifest where only one platform was asked
 // for, because some services refuse an index.
 func (r *run) document(ctx context.Context, images []plan.Pushed) (publish.Document, error) {
 	repositories := r.plan.Repositories()
-	if len(r.plan.Platforms) == 1 && len(images) == 1 {
-		r.report.ImageID = images[0].ConfigHash.String()
+	if !r.plan.Index() {
 		return r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
 	}
-	document, err := publish.Assemble(images)
+	document, err := r.assemble(images)
 	if err != nil {
 		return publish.Document{}, err
 	}
-	r.report.ImageID = document.Hash.String()
 	return document, r.registry.Push(ctx, repositories, document)
+}
+
+func (r *run) assemble(images []plan.Pushed) (publish.Document, error) {
+	return publish.Assemble(images, r.plan.AnnotationsOf(plan.AnnotateIndex, plan.Platform{}))
 }
 
 // verifyIndex checks the index, whose bytes every repository has given back, and the images that it names, before any tag moves.
@@ -95,7 +135,7 @@ func (r *run) verifyIndex(ctx context.Context, document publish.Document, images
 	for _, repo := range r.plan.Repositories() {
 		r.report.Pushed = append(r.report.Pushed, repo.Name())
 	}
-	if len(r.plan.Platforms) == 1 {
+	if !document.Type.IsIndex() {
 		return nil
 	}
 	index, err := document.Index()

@@ -16,29 +16,39 @@ import (
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
 func New(in Inputs, world World) (*Plan, error) {
 	r := &reader{in: in, world: world}
+	to := &Plan{Push: r.boolean("--push", in.Push), Load: r.boolean("--load", in.Load), SourceDateEpoch: r.sourceDateEpoch()}
+	r.outputs(to)
 	p := &Plan{
 		Target:          strings.TrimSpace(in.Target),
 		Platforms:       r.platforms(),
 		BuildArgs:       r.buildArgs(),
 		Tags:            r.tags(),
-		Push:            r.boolean("--push", in.Push),
-		Load:            r.boolean("--load", in.Load),
+		Push:            to.Push,
+		ByDigest:        to.ByDigest,
+		Form:            to.Form,
+		Load:            to.Load,
+		Outputs:         to.Outputs,
+		Attest:          r.attestations(to),
 		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
 		Policy:          r.policy(),
 		SmokeTest:       r.smokeTest(),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:     r.binfmtImage(),
-		SourceDateEpoch: r.sourceDateEpoch(),
+		SourceDateEpoch: to.SourceDateEpoch,
 		Summary:         in.Summary,
 		Report:          in.Report,
+		IIDFile:         in.IIDFile,
+		MetadataFile:    in.MetadataFile,
 		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
 	}
 	p.Context, p.Dockerfile = r.files()
 	p.Builder = r.builder(p)
 	p.QEMUCPU = r.qemuCPU(p.Platforms)
+	p.Annotations = r.annotations(p.Platforms)
 	r.contradictions(p)
-	r.outputs()
+	r.resultFiles()
+	p.Notes = append(p.Notes, p.secretWarnings()...)
 	if len(r.problems) > 0 {
 		return nil, r.problems.inOrder()
 	}
@@ -161,9 +171,15 @@ func (r *reader) smokeTest() *SmokeTest {
 	return test
 }
 
+// sourceDateEpoch is the time of the image and its files: a build argument, as docker buildx has it, or else the environment's.
 func (r *reader) sourceDateEpoch() *int64 {
 	text := r.world.Getenv("SOURCE_DATE_EPOCH")
-	if text == "" {
+	for _, arg := range r.in.BuildArgs {
+		if value, given := strings.CutPrefix(arg, "SOURCE_DATE_EPOCH="); given {
+			text = value
+		}
+	}
+	if text == "" || text == "context" { // the frontend finds out
 		return nil
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
@@ -195,9 +211,11 @@ func (r *reader) files() (context, dockerfile string) {
 	return context, dockerfile
 }
 
-// outputs finds out, before anything is started, that a result could not be written at the end.
-func (r *reader) outputs() {
-	for _, file := range []struct{ input, path string }{{"--summary", r.in.Summary}, {"--report", r.in.Report}} {
+// resultFiles finds out, before anything is started, that a result could not be written at the end.
+func (r *reader) resultFiles() {
+	for _, file := range []struct{ input, path string }{
+		{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--iidfile", r.in.IIDFile}, {"--metadata-file", r.in.MetadataFile},
+	} {
 		if file.path == "" {
 			continue
 		}
@@ -214,8 +232,8 @@ func (r *reader) contradictions(p *Plan) {
 	if p.Push && len(r.in.Tags) == 0 {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
-	if p.Load && len(r.in.Platforms) > 1 {
-		r.problem("--load", "", fmt.Sprintf("the Docker engine's image store holds one platform a tag, and %d are asked for", len(r.in.Platforms)), "name one --platform, or use --push")
+	if r.in.IIDFile != "" && !p.HoldsImage() {
+		r.problem("--iidfile", r.in.IIDFile, "no image is made that has a digest", "add --push, --load or --output type=oci,dest=FILE")
 	}
 	if p.Load && len(r.in.Tags) == 0 {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")

@@ -13,4 +13,12 @@ type Pushed struct {
 	ConfigHash v1.Hash
 	Size       int64 // bytes of the compressed layers
 	Layers     int
+	// Attestations are about this image; they stand in the index behind all images.
+	Attestations []Attestation
+}
+
+// Attestation is one manifest that holds statements about an image.
+type Attestation struct {
+	Descriptor v1.Descriptor
+	Predicates []string // what its statements are, for example https://slsa.dev/provenance/v1
 }

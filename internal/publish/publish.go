@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -138,71 +137,6 @@ func (e *RefusedError) Hint() string {
 	return "check the registry's name, and that it can be reached from here"
 }
 
-// Read finds out what the builder pushed: the manifests below the descriptor, in its order, each with its config and the
-// size of its layers.
-func (r Registry) Read(ctx context.Context, repo name.Repository, pushed ocispec.Descriptor) ([]plan.Pushed, error) {
-	root, err := remote.Get(repo.Digest(pushed.Digest.String()), r.options(ctx)...)
-	if err != nil {
-		return nil, fmt.Errorf("repository %s: reading what was pushed: %w", repo, err)
-	}
-	children := []v1.Descriptor{root.Descriptor}
-	if root.MediaType.IsIndex() {
-		index, err := Document{Raw: root.Manifest, Type: root.MediaType, Hash: root.Digest}.Index()
-		if err != nil {
-			return nil, fmt.Errorf("repository %s: %w", repo, err)
-		}
-		children = index.Manifests
-	}
-	return r.Images(ctx, repo, children)
-}
-
-// Images reads from a repository what several descriptors name, in their order.
-func (r Registry) Images(ctx context.Context, repo name.Repository, descriptors []v1.Descriptor) ([]plan.Pushed, error) {
-	out := make([]plan.Pushed, len(descriptors))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(concurrency)
-	for i, descriptor := range descriptors {
-		g.Go(func() error {
-			var err error
-			out[i], err = r.image(ctx, repo, descriptor)
-			return err
-		})
-	}
-	return out, g.Wait()
-}
-
-// image reads the manifest and config behind a descriptor. The platform comes from the config, not from a label.
-func (r Registry) image(ctx context.Context, repo name.Repository, descriptor v1.Descriptor) (plan.Pushed, error) {
-	fail := func(err error) (plan.Pushed, error) {
-		return plan.Pushed{}, fmt.Errorf("image %s@%s: reading: %w", repo, descriptor.Digest, err)
-	}
-	image, err := remote.Image(repo.Digest(descriptor.Digest.String()), r.options(ctx)...)
-	if err != nil {
-		return fail(err)
-	}
-	manifest, err := image.Manifest()
-	if err != nil {
-		return fail(err)
-	}
-	raw, err := image.RawConfigFile()
-	if err != nil {
-		return fail(err)
-	}
-	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers)}
-	if err := json.Unmarshal(raw, &out.Config); err != nil {
-		return fail(err)
-	}
-	for _, layer := range manifest.Layers {
-		out.Size += layer.Size
-	}
-	out.Platform = plan.PlatformOf(out.Config.Platform)
-	if out.Descriptor.Platform == nil {
-		spec := out.Platform.Spec()
-		out.Descriptor.Platform = &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion}
-	}
-	return out, nil
-}
-
 // Document is an index or a manifest, ready to be pushed: its exact bytes decide its digest.
 type Document struct {
 	Raw  []byte
@@ -225,14 +159,17 @@ func (d Document) Index() (v1.IndexManifest, error) {
 	return index, nil
 }
 
-// Assemble makes the index of images in the given order. The same images in the same order give the same digest.
-func Assemble(images []plan.Pushed) (Document, error) {
-	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
+// Assemble makes the index of images in the given order, with their attestations behind them. The same images in the same order give
+// the same digest.
+func Assemble(images []plan.Pushed, annotations map[string]string) (Document, error) {
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: indexType(images), Annotations: annotations}
 	for _, image := range images {
-		d := image.Descriptor
-		index.Manifests = append(index.Manifests, v1.Descriptor{
-			MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform, Annotations: d.Annotations,
-		})
+		index.Manifests = append(index.Manifests, entry(image.Descriptor))
+	}
+	for _, image := range images {
+		for _, attestation := range image.Attestations {
+			index.Manifests = append(index.Manifests, entry(attestation.Descriptor))
+		}
 	}
 	raw, err := json.Marshal(index)
 	if err != nil {
@@ -242,7 +179,22 @@ func Assemble(images []plan.Pushed) (Document, error) {
 	if err != nil {
 		return Document{}, fmt.Errorf("index: hashing: %w", err)
 	}
-	return Document{Raw: raw, Type: types.OCIImageIndex, Hash: hash}, nil
+	return Document{Raw: raw, Type: index.MediaType, Hash: hash}, nil
+}
+
+// entry is what an index says about a manifest.
+func entry(d v1.Descriptor) v1.Descriptor {
+	return v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform, Annotations: d.Annotations}
+}
+
+// indexType is Docker's where all images have Docker's type: some clients take nothing else below it.
+func indexType(images []plan.Pushed) types.MediaType {
+	for _, image := range images {
+		if image.Descriptor.MediaType != types.DockerManifestSchema2 {
+			return types.OCIImageIndex
+		}
+	}
+	return types.DockerManifestList
 }
 
 // Push stores a document in every repository by its digest, and reads it back. No tag moves.

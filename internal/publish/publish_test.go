@@ -100,7 +100,7 @@ func TestAssembleGivesTheSameBytesInTheGivenOrder(t *testing.T) {
 
 func assemble(t *testing.T, images []plan.Pushed) publish.Document {
 	t.Helper()
-	document, err := publish.Assemble(images)
+	document, err := publish.Assemble(images, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

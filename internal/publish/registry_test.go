@@ -195,7 +195,7 @@ func (s *server) document(t *testing.T, repo name.Repository, platforms ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := publish.Assemble(images)
+	document, err := publish.Assemble(images, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
