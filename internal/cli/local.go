@@ -36,6 +36,8 @@ func (r *run) startLocal(ctx context.Context, before func(context.Context) error
 func guardCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: setup.GuardCommand + " -- COMMAND", Hidden: true, Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return setup.GuardLocal(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return setup.GuardLocal(cmd.Context(), args, cmd.ErrOrStderr())
+		},
 	}
 }

@@ -5,10 +5,11 @@ package setup
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 // GuardLocal is for Linux, where process namespaces are.
-func GuardLocal(context.Context, []string) error {
+func GuardLocal(context.Context, []string, io.Writer) error {
 	return errors.New("process namespaces are a part of Linux")
 }
 
