@@ -1,16 +1,11 @@
 package publish
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -55,7 +50,10 @@ func (r Registry) move(ctx context.Context, m *Move, document Document) error {
 		m.To = want // already there: nothing is written, which also pleases registries with immutable tags
 		return nil
 	}
-	if err := remote.Put(m.Tag.Tag, document, r.options(ctx)...); err != nil {
+	put := func(_ context.Context, options []remote.Option) error {
+		return remote.Put(m.Tag.Tag, document, options...)
+	}
+	if err := r.do(ctx, m.Tag.Context(), put); err != nil {
 		r.settle(ctx, m, want)
 		return fmt.Errorf("moving it to %s: %w", want, err)
 	}
@@ -82,20 +80,14 @@ func (r Registry) settle(ctx context.Context, m *Move, want string) {
 	}
 }
 
-// current returns the digest that a tag has, or nothing if there is no such tag. The digest is computed from the bytes: not
-// every registry sends it.
+// current returns the digest that a tag has, or nothing if there is no such tag.
 func (r Registry) current(ctx context.Context, tag plan.Tag) (string, error) {
-	got, err := remote.Get(tag.Tag, r.options(ctx)...)
-	var answer *transport.Error
-	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+	got, err := r.get(ctx, tag.Context(), tag.Tag)
+	if isMissing(err) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	hash, _, err := v1.SHA256(bytes.NewReader(got.Manifest))
-	if err != nil {
-		return "", err
-	}
-	return hash.String(), nil
+	return got.Hash.String(), nil
 }
