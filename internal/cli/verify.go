@@ -131,7 +131,9 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 	if problems = append(problems, wrong...); len(problems) > 0 {
 		return nil, problems
 	}
-	return v, nil
+	transport, err := a.registries(plan.RegistryRetry, nil)
+	v.opener.Transport = transport
+	return v, err
 }
 
 // named says of which input a problem is.

@@ -26,6 +26,8 @@ func New(in Inputs, world World) (*Plan, error) {
 		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
 		Policy:          r.policy(),
 		SmokeTest:       r.smokeTest(),
+		RegistryRetry:   r.registryRetry(),
+		ForceTag:        r.boolean("--force-tag", in.ForceTag),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:     r.binfmtImage(),

@@ -8,11 +8,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -32,8 +30,7 @@ const (
 // Opener is how images are reached. The zero value uses the user's docker configuration and the default transport.
 type Opener struct {
 	Keychain  authn.Keychain
-	Transport http.RoundTripper
-	Stall     time.Duration // how long a registry may say nothing in the middle of an answer; zero: a minute
+	Transport http.RoundTripper // it is given patience, if it is not a registry.Transport
 }
 
 func (o Opener) keychain() authn.Keychain {
@@ -41,13 +38,6 @@ func (o Opener) keychain() authn.Keychain {
 		return authn.DefaultKeychain
 	}
 	return o.Keychain
-}
-
-func (o Opener) transport() http.RoundTripper {
-	if o.Transport == nil {
-		return remote.DefaultTransport
-	}
-	return o.Transport
 }
 
 // Source is an image that was opened: an index of images, or one image.
