@@ -101,6 +101,9 @@ func (r *run) stages(ctx context.Context) error {
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
 	defer context.AfterFunc(ctx, func() { _ = r.closeNodes(ctx) })()
+	if err := r.beginStaged(ctx); err != nil {
+		return err
+	}
 	var exported []build.Exported
 	err := r.stage("build", func() (err error) {
 		exported, err = r.build(ctx)

@@ -54,7 +54,7 @@ func (r *Report) markdownEnd() string {
 
 func (r *Report) sign() string {
 	switch r.Outcome {
-	case Published, Built:
+	case Published, Built, Staged:
 		return "✅"
 	case Cancelled:
 		return "⏹️"
