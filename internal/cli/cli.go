@@ -159,9 +159,8 @@ func (a *app) explain(err error, code int) {
 		return
 	}
 	a.problem(err.Error())
-	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: hint: %s\n", hinted.Hint())
+	for _, l := range explanationOf(err).Lines(err.Error()) {
+		fmt.Fprintf(a.Stderr, "multiarch-action: %s: %s\n", l.Name, l.Text)
 	}
 }
 

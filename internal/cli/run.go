@@ -80,7 +80,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	if ctx.Err() != nil {
 		r.report.Outcome = report.Cancelled
 	} else if err != nil {
-		r.report.Error = err.Error()
+		r.report.Error, r.report.Explanation = err.Error(), explanationOf(err)
 		if errors.Is(err, errRejected) {
 			r.report.Outcome = report.Rejected
 		}
