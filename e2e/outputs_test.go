@@ -111,7 +111,7 @@ func TestOneBuildFillsEveryOutput(t *testing.T) {
 		"--annotation", "index:org.example.all=1", "--annotation", "manifest[linux/arm64],manifest-descriptor:org.example.one=2", "--annotation", "index-descriptor:org.example.layout=3",
 		"--iidfile", at("iid"), "--metadata-file", at("metadata.json")).run(t)
 	r.wantCode(t, 0)
-	r.wantStderr(t, "attestations: SBOM of 2 platforms, provenance of 2 platforms, in 2 manifests of the index",
+	r.wantStderr(t, "attestations: SBOM (SPDX) of 2 platforms, provenance of 2 platforms, in 2 manifests of the index",
 		"warning: build argument NPM_TOKEN looks like a secret: provenance with mode=max records its value")
 	if strings.Contains(r.stderr, "hunter2") {
 		t.Error("the log holds the value of the build argument")

@@ -62,7 +62,7 @@ func (r *run) writeOutputs(ctx context.Context, exported []build.Exported) error
 		return nil
 	}
 	return r.stage("outputs", func() error {
-		images, err := r.staged(ctx, exported)
+		images, err := r.staged(exported)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (r *run) writeOutputs(ctx context.Context, exported []build.Exported) error
 }
 
 // staged are the images that the builders have written, by form, assembled and verified.
-func (r *run) staged(ctx context.Context, exported []build.Exported) (map[plan.ImageForm]publish.Image, error) {
+func (r *run) staged(exported []build.Exported) (map[plan.ImageForm]publish.Image, error) {
 	out := map[plan.ImageForm]publish.Image{}
 	if len(exported) == 0 {
 		return out, nil
@@ -110,7 +110,7 @@ func (r *run) staged(ctx context.Context, exported []build.Exported) (map[plan.I
 	for form := range exported[0].Images {
 		var images []plan.Pushed
 		for _, e := range exported {
-			read, err := layout.Read(ctx, e.Images[form])
+			read, err := layout.Read(e.Images[form])
 			if err != nil {
 				return nil, err
 			}
@@ -149,6 +149,9 @@ func (r *run) stagedDocument(layout publish.Layout, images []plan.Pushed) (publi
 	}
 	if r.report.Digest == "" {
 		r.describe(document, images)
+		if err := r.nameAttestations(images, layout.Predicates); err != nil {
+			return publish.Document{}, err
+		}
 	}
 	if !document.Type.IsIndex() {
 		return document, nil

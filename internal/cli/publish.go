@@ -3,9 +3,13 @@ package cli
 import (
 	"context"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/report"
 )
 
@@ -27,10 +31,23 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	if err := r.verdict(); err != nil {
 		return err
 	}
+	if r.plan.Staged != nil {
+		if err := r.writeOutputs(ctx, exported); err != nil {
+			return err
+		}
+		return r.handOver(ctx, images)
+	}
 	var document publish.Document
-	err := r.stage("publish/index", func() (err error) {
-		document, err = r.document(ctx, images)
-		return err
+	err := r.stage("publish/index", func() error {
+		var g errgroup.Group
+		g.Go(func() (err error) {
+			document, err = r.document(ctx, images)
+			return err
+		})
+		g.Go(func() error {
+			return r.nameAttestations(images, func(d v1.Descriptor) ([]string, error) { return r.registry.Predicates(ctx, repositories[0], d) })
+		})
+		return g.Wait()
 	})
 	if err != nil {
 		return err
@@ -78,11 +95,25 @@ func (r *run) inOrder(images []plan.Pushed, status report.Status) []plan.Pushed 
 			row.Status, row.Digest = status, image.Descriptor.Digest.String()
 			row.Size, row.Layers = image.Size, image.Layers
 			for _, a := range image.Attestations {
-				row.Attestations = append(row.Attestations, report.Attestation{Digest: a.Descriptor.Digest.String(), Predicates: a.Predicates})
+				row.Attestations = append(row.Attestations, report.Attestation{Digest: a.Digest.String()})
 			}
 		}
 	}
 	return out
+}
+
+// nameAttestations completes the report's attestations of images, which are in the plan's order, with the statements in them.
+func (r *run) nameAttestations(images []plan.Pushed, read func(v1.Descriptor) ([]string, error)) error {
+	var g errgroup.Group
+	for i, image := range images {
+		for j, d := range image.Attestations {
+			g.Go(func() (err error) {
+				r.report.Platforms[i].Attestations[j].Predicates, err = read(d)
+				return err
+			})
+		}
+	}
+	return g.Wait()
 }
 
 // entry adds to an image's entry in the index the annotations that are for it.
@@ -112,13 +143,14 @@ func (r *run) describe(document publish.Document, images []plan.Pushed) {
 }
 
 // document is what the tags will point at: the index, stored in every repository, or the manifest where only one platform was asked
-// for, because some services refuse an index.
-func (r *run) document(ctx context.Context, images []plan.Pushed) (publish.Document, error) {
+// for and nothing is attested, because some services refuse an index. Every repository has it with the same digest then.
+func (r *run) document(ctx context.Context, images []plan.Pushed) (document publish.Document, err error) {
 	repositories := r.plan.Repositories()
 	if !r.plan.Index() {
-		return r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
+		document, err = r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
+	} else {
+		document, err = r.assemble(images)
 	}
-	document, err := r.assemble(images)
 	if err != nil {
 		return publish.Document{}, err
 	}
@@ -126,7 +158,7 @@ func (r *run) document(ctx context.Context, images []plan.Pushed) (publish.Docum
 }
 
 func (r *run) assemble(images []plan.Pushed) (publish.Document, error) {
-	return publish.Assemble(images, r.plan.AnnotationsOf(plan.AnnotateIndex, plan.Platform{}))
+	return publish.Index{Images: images, Annotations: r.plan.AnnotationsOf(plan.AnnotateIndex, plan.Platform{})}.Assemble()
 }
 
 // verifyIndex checks the index, whose bytes every repository has given back, and the images that it names, before any tag moves.
@@ -138,6 +170,7 @@ func (r *run) verifyIndex(ctx context.Context, document publish.Document, images
 	if !document.Type.IsIndex() {
 		return nil
 	}
+	ctx = registry.JustWritten(ctx)
 	index, err := document.Index()
 	if err != nil {
 		return err

@@ -13,12 +13,6 @@ type Pushed struct {
 	ConfigHash v1.Hash
 	Size       int64 // bytes of the compressed layers
 	Layers     int
-	// Attestations are about this image; they stand in the index behind all images.
-	Attestations []Attestation
-}
-
-// Attestation is one manifest that holds statements about an image.
-type Attestation struct {
-	Descriptor v1.Descriptor
-	Predicates []string // what its statements are, for example https://slsa.dev/provenance/v1
+	// Attestations are the manifests with what the builder says about the image, as they will stand in the index.
+	Attestations []v1.Descriptor
 }

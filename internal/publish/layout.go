@@ -2,7 +2,6 @@ package publish
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,9 +20,6 @@ import (
 // Layout is images on disk: folders that hold blobs as an OCI layout does (image-spec image-layout.md). Each blob is looked for in all of
 // them, so that what several builders made can be read as one.
 type Layout []string
-
-// String says what it is, for errors.
-func (Layout) String() string { return "folder of the run" }
 
 func blobPath(folder string, hash v1.Hash) string {
 	return filepath.Join(folder, ocispec.ImageBlobsDir, hash.Algorithm, hash.Hex)
@@ -49,29 +45,65 @@ func (l Layout) bytes(hash v1.Hash) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-func (l Layout) manifest(_ context.Context, d v1.Descriptor) ([]byte, types.MediaType, error) {
+// Read finds out what a builder wrote below the descriptor, as Registry.Read does of what it pushed.
+func (l Layout) Read(root ocispec.Descriptor) ([]plan.Pushed, error) {
+	hash, err := v1.NewHash(root.Digest.String())
+	if err != nil {
+		return nil, fmt.Errorf("folder of the run: what the builder wrote: %w", err)
+	}
+	d := v1.Descriptor{MediaType: types.MediaType(root.MediaType), Size: root.Size, Digest: hash}
+	children := []v1.Descriptor{d}
+	if d.MediaType.IsIndex() {
+		document, err := l.Fetch(d)
+		if err != nil {
+			return nil, err
+		}
+		index, err := document.Index()
+		if err != nil {
+			return nil, err
+		}
+		children = index.Manifests
+	}
+	images, attestations, err := split(children)
+	if err != nil {
+		return nil, fmt.Errorf("folder of the run: %w", err)
+	}
+	out := make([]plan.Pushed, len(images))
+	for i, d := range images {
+		if out[i], err = l.image(d); err != nil {
+			return nil, fmt.Errorf("folder of the run: image %s: reading: %w", d.Digest, err)
+		}
+		out[i].Attestations = attestations[d.Digest]
+	}
+	return out, nil
+}
+
+func (l Layout) image(d v1.Descriptor) (plan.Pushed, error) {
 	raw, err := l.bytes(d.Digest)
-	return raw, d.MediaType, err
-}
-
-func (l Layout) image(_ context.Context, d v1.Descriptor) (manifest, config []byte, media types.MediaType, err error) {
-	if manifest, err = l.bytes(d.Digest); err != nil {
-		return nil, nil, "", err
+	if err != nil {
+		return plan.Pushed{}, err
 	}
-	var parsed v1.Manifest
-	if err := json.Unmarshal(manifest, &parsed); err != nil {
-		return nil, nil, "", err
+	var manifest v1.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return plan.Pushed{}, err
 	}
-	config, err = l.bytes(parsed.Config.Digest)
-	return manifest, config, d.MediaType, err
+	config, err := l.bytes(manifest.Config.Digest)
+	if err != nil {
+		return plan.Pushed{}, err
+	}
+	return describe(d, &manifest, config)
 }
 
-// Read finds out what the builder wrote below the descriptor, as Registry.Read does.
-func (l Layout) Read(ctx context.Context, root ocispec.Descriptor) ([]plan.Pushed, error) {
-	return read(ctx, l, root)
+// Predicates reads which statements an attestation holds, as Registry.Predicates does.
+func (l Layout) Predicates(attestation v1.Descriptor) ([]string, error) {
+	raw, err := l.bytes(attestation.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return predicates(raw)
 }
 
-// Fetch returns the document of a single image.
+// Fetch returns the document that a descriptor names.
 func (l Layout) Fetch(d v1.Descriptor) (Document, error) {
 	raw, err := l.bytes(d.Digest)
 	return Document{Raw: raw, Type: d.MediaType, Hash: d.Digest}, err

@@ -1,11 +1,7 @@
 package publish
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,13 +9,11 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/registry"
 )
 
 // concurrency is how many requests to a registry are under way at once.
@@ -28,26 +22,17 @@ const concurrency = 16
 // Registry is how registries are reached. The zero value uses the user's docker configuration and the default transport.
 type Registry struct {
 	Keychain  authn.Keychain
-	Transport http.RoundTripper
+	Transport http.RoundTripper // it is given patience, if it is not a registry.Transport
+	ForceTag  bool              // Tag moves tags wherever it is told to
 }
 
-// Trusting returns a transport that trusts further certificate authorities, given in PEM, besides the system's.
-func Trusting(authorities [][]byte) (http.RoundTripper, error) {
-	if len(authorities) == 0 {
-		return remote.DefaultTransport, nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, fmt.Errorf("certificates of this system: reading: %w", err)
-	}
-	for _, pem := range authorities {
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, errors.New("certificate authority of a registry: reading: it holds no certificate in PEM")
-		}
-	}
-	t := remote.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return t, nil
+func (r Registry) client() registry.Client {
+	return registry.Client{Keychain: r.Keychain, Transport: registry.Over(r.Transport)}
+}
+
+// do does something with a repository, as often as it takes (registry.Client.Do).
+func (r Registry) do(ctx context.Context, repo name.Repository, op func(ctx context.Context, options []remote.Option) error) error {
+	return r.client().Do(ctx, repo, op)
 }
 
 func (r Registry) keychain() authn.Keychain {
@@ -57,35 +42,25 @@ func (r Registry) keychain() authn.Keychain {
 	return r.Keychain
 }
 
-func (r Registry) transport() http.RoundTripper {
-	if r.Transport == nil {
-		return remote.DefaultTransport
-	}
-	return r.Transport
-}
-
-func (r Registry) options(ctx context.Context) []remote.Option {
-	return []remote.Option{
-		remote.WithContext(ctx), remote.WithAuthFromKeychain(r.keychain()),
-		remote.WithTransport(r.transport()), remote.WithUserAgent("multiarch-action"),
-	}
-}
-
 // CheckPush asks every repository's registry whether we may push there, by beginning an upload and giving it up. It takes a
 // second now instead of a failure after the build. All refusals are returned together.
 func (r Registry) CheckPush(ctx context.Context, repositories []name.Repository) error {
 	problems := make([]error, len(repositories))
+	client := r.client()
 	var g errgroup.Group
 	g.SetLimit(concurrency)
 	for i, repo := range repositories {
 		g.Go(func() error {
-			// CheckPushPermission takes no context of its own; the transport carries ours.
-			bound := roundTripper(func(request *http.Request) (*http.Response, error) {
-				return r.transport().RoundTrip(request.WithContext(ctx))
+			err := client.Do(ctx, repo, func(ctx context.Context, _ []remote.Option) error {
+				// CheckPushPermission takes no context of its own; the transport carries ours.
+				bound := roundTripper(func(request *http.Request) (*http.Response, error) {
+					return client.Transport.RoundTrip(request.WithContext(ctx))
+				})
+				reference := repo.Tag("permission-check") // only the repository is used
+				return remote.CheckPushPermission(reference, r.keychain(), bound)
 			})
-			reference := repo.Tag("permission-check") // only the repository is used
-			if err := remote.CheckPushPermission(reference, r.keychain(), bound); err != nil {
-				problems[i] = refused(repo, err)
+			if err != nil {
+				problems[i] = &RefusedError{Repository: repo.Name(), Err: err}
 			}
 			return nil
 		})
@@ -107,10 +82,6 @@ type RefusedError struct {
 	Err        error
 }
 
-func refused(repo name.Repository, err error) error {
-	return &RefusedError{Repository: repo.Name(), Err: err}
-}
-
 // Error names the repository and the registry's own words.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("repository %s: asking whether we may push: %v", e.Repository, e.Err)
@@ -121,110 +92,12 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Hint says what to do about it.
 func (e *RefusedError) Hint() string {
-	var answer *transport.Error
-	if errors.As(e.Err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden) {
-		return "log in with an account that may push there, for example by docker login; on GitHub the job needs permissions: packages: write for ghcr.io"
-	}
 	host, _, _ := strings.Cut(e.Repository, "/")
-	var plain tls.RecordHeaderError
-	if errors.As(e.Err, &plain) || strings.Contains(e.Err.Error(), "HTTP response to HTTPS client") {
-		return "the registry speaks plain HTTP: if that is meant, add --insecure-registry " + host
-	}
-	var unknown x509.UnknownAuthorityError
-	if errors.As(e.Err, &unknown) {
-		return "name the certificate of the registry's authority: --registry-ca " + host + "=FILE"
-	}
-	return "check the registry's name, and that it can be reached from here"
+	return registry.Hint(e.Err, host)
 }
 
-// Document is an index or a manifest, ready to be pushed: its exact bytes decide its digest.
-type Document struct {
-	Raw  []byte
-	Type types.MediaType
-	Hash v1.Hash
-}
-
-// RawManifest and MediaType make a Document what go-containerregistry can put.
-func (d Document) RawManifest() ([]byte, error) { return d.Raw, nil }
-
-// MediaType returns the type that the registry is told.
-func (d Document) MediaType() (types.MediaType, error) { return d.Type, nil }
-
-// Index reads the document as an index.
-func (d Document) Index() (v1.IndexManifest, error) {
-	var index v1.IndexManifest
-	if err := json.Unmarshal(d.Raw, &index); err != nil {
-		return v1.IndexManifest{}, fmt.Errorf("index %s: reading: %w", d.Hash, err)
-	}
-	return index, nil
-}
-
-// Assemble makes the index of images in the given order, with their attestations behind them. The same images in the same order give
-// the same digest.
-func Assemble(images []plan.Pushed, annotations map[string]string) (Document, error) {
-	index := v1.IndexManifest{SchemaVersion: 2, MediaType: indexType(images), Annotations: annotations}
-	for _, image := range images {
-		index.Manifests = append(index.Manifests, entry(image.Descriptor))
-	}
-	for _, image := range images {
-		for _, attestation := range image.Attestations {
-			index.Manifests = append(index.Manifests, entry(attestation.Descriptor))
-		}
-	}
-	raw, err := json.Marshal(index)
-	if err != nil {
-		return Document{}, fmt.Errorf("index: encoding: %w", err)
-	}
-	hash, _, err := v1.SHA256(bytes.NewReader(raw))
-	if err != nil {
-		return Document{}, fmt.Errorf("index: hashing: %w", err)
-	}
-	return Document{Raw: raw, Type: index.MediaType, Hash: hash}, nil
-}
-
-// entry is what an index says about a manifest.
-func entry(d v1.Descriptor) v1.Descriptor {
-	return v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform, Annotations: d.Annotations}
-}
-
-// indexType is Docker's where all images have Docker's type: some clients take nothing else below it.
-func indexType(images []plan.Pushed) types.MediaType {
-	for _, image := range images {
-		if image.Descriptor.MediaType != types.DockerManifestSchema2 {
-			return types.OCIImageIndex
-		}
-	}
-	return types.DockerManifestList
-}
-
-// Push stores a document in every repository by its digest, and reads it back. No tag moves.
-func (r Registry) Push(ctx context.Context, repositories []name.Repository, document Document) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(concurrency)
-	for _, repo := range repositories {
-		g.Go(func() error {
-			ref := repo.Digest(document.Hash.String())
-			if err := remote.Put(ref, document, r.options(ctx)...); err != nil {
-				return fmt.Errorf("index %s: pushing: %w", ref, err)
-			}
-			got, err := remote.Get(ref, r.options(ctx)...)
-			if err != nil {
-				return fmt.Errorf("index %s: reading it back: %w", ref, err)
-			}
-			if !bytes.Equal(got.Manifest, document.Raw) {
-				return fmt.Errorf("index %s: reading it back: the registry returned other bytes", ref)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// Fetch returns the document behind a digest.
-func (r Registry) Fetch(ctx context.Context, repo name.Repository, hash v1.Hash) (Document, error) {
-	got, err := remote.Get(repo.Digest(hash.String()), r.options(ctx)...)
-	if err != nil {
-		return Document{}, fmt.Errorf("image %s@%s: reading: %w", repo, hash, err)
-	}
-	return Document{Raw: got.Manifest, Type: got.MediaType, Hash: hash}, nil
+// isMissing reports whether a registry says that something is not there.
+func isMissing(err error) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
 }

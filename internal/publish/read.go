@@ -8,150 +8,118 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/registry"
 )
 
-// Annotations with which BuildKit marks an attestation and the image that it is about, and each statement in it
+// Read finds out what the builder pushed a moment ago: the manifests below the descriptor, in its order, each with its config, the
+// size of its layers and the attestations about it.
+func (r Registry) Read(ctx context.Context, repo name.Repository, pushed ocispec.Descriptor) ([]plan.Pushed, error) {
+	ctx = registry.JustWritten(ctx)
+	var root *remote.Descriptor
+	err := r.do(ctx, repo, func(_ context.Context, options []remote.Option) (err error) {
+		root, err = remote.Get(repo.Digest(pushed.Digest.String()), options...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("repository %s: reading what was pushed: %w", repo, err)
+	}
+	// What go-containerregistry adds to it from the manifest has no place in an index.
+	children := []v1.Descriptor{{MediaType: root.MediaType, Size: root.Size, Digest: root.Digest}}
+	if root.MediaType.IsIndex() {
+		index, err := Document{Raw: root.Manifest, Type: root.MediaType, Hash: root.Digest}.Index()
+		if err != nil {
+			return nil, fmt.Errorf("repository %s: %w", repo, err)
+		}
+		children = index.Manifests
+	}
+	return r.Images(ctx, repo, children)
+}
+
+// Images reads from a repository what several descriptors name, in their order. Attestations are given to the images that they are
+// about.
+func (r Registry) Images(ctx context.Context, repo name.Repository, descriptors []v1.Descriptor) ([]plan.Pushed, error) {
+	images, attestations, err := split(descriptors)
+	if err != nil {
+		return nil, fmt.Errorf("repository %s: %w", repo, err)
+	}
+	out := make([]plan.Pushed, len(images))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrency)
+	for i, descriptor := range images {
+		g.Go(func() error {
+			var err error
+			out[i], err = r.image(ctx, repo, descriptor)
+			out[i].Attestations = attestations[descriptor.Digest]
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+// Annotations with which BuildKit marks an attestation and the manifest that it is about
 // (moby/buildkit docs/attestations/attestation-storage.md).
 const (
 	referenceType   = "vnd.docker.reference.type"
 	referenceDigest = "vnd.docker.reference.digest"
 	attestationType = "attestation-manifest"
-	predicateType   = "in-toto.io/predicate-type"
 )
 
-// store is where documents are read by their digest.
-type store interface {
-	// manifest returns an index or a manifest.
-	manifest(ctx context.Context, d v1.Descriptor) ([]byte, types.MediaType, error)
-	// image returns the manifest and the config of an image.
-	image(ctx context.Context, d v1.Descriptor) (manifest, config []byte, media types.MediaType, err error)
-	String() string
-}
-
-// repository is a store in a registry.
-type repository struct {
-	Registry
-	name.Repository
-}
-
-func (r repository) at(hash v1.Hash) name.Digest { return r.Repository.Digest(hash.String()) }
-
-func (r repository) manifest(ctx context.Context, d v1.Descriptor) ([]byte, types.MediaType, error) {
-	got, err := remote.Get(r.at(d.Digest), r.options(ctx)...)
-	if err != nil {
-		return nil, "", err
-	}
-	return got.Manifest, got.MediaType, nil
-}
-
-func (r repository) image(ctx context.Context, d v1.Descriptor) (manifest, config []byte, media types.MediaType, err error) {
-	got, err := remote.Get(r.at(d.Digest), r.options(ctx)...)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	image, err := got.Image()
-	if err != nil {
-		return nil, nil, "", err
-	}
-	config, err = image.RawConfigFile()
-	return got.Manifest, config, got.MediaType, err
-}
-
-func (r repository) String() string { return "repository " + r.Repository.String() }
-
-// Read finds out what the builder pushed: the images below the descriptor, in its order, each with its config, the size of its layers
-// and its attestations.
-func (r Registry) Read(ctx context.Context, repo name.Repository, pushed ocispec.Descriptor) ([]plan.Pushed, error) {
-	return read(ctx, repository{r, repo}, pushed)
-}
-
-// Images reads from a repository what several descriptors name, in their order.
-func (r Registry) Images(ctx context.Context, repo name.Repository, descriptors []v1.Descriptor) ([]plan.Pushed, error) {
-	return images(ctx, repository{r, repo}, descriptors)
-}
-
-func read(ctx context.Context, in store, root ocispec.Descriptor) ([]plan.Pushed, error) {
-	d := v1.Descriptor{MediaType: types.MediaType(root.MediaType), Size: root.Size, Annotations: root.Annotations}
-	var err error
-	if d.Digest, err = v1.NewHash(root.Digest.String()); err != nil {
-		return nil, fmt.Errorf("%s: what was pushed: %w", in, err)
-	}
-	raw, media, err := in.manifest(ctx, d)
-	if err != nil {
-		return nil, fmt.Errorf("%s: reading what was pushed: %w", in, err)
-	}
-	if !media.IsIndex() {
-		d.MediaType, d.Size, d.Annotations = media, int64(len(raw)), nil
-		return images(ctx, in, []v1.Descriptor{d})
-	}
-	index, err := Document{Raw: raw, Type: media, Hash: d.Digest}.Index()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in, err)
-	}
-	return images(ctx, in, index.Manifests)
-}
-
-// images reads images and gives each the attestations about it. An attestation about nothing that is there is left out.
-func images(ctx context.Context, in store, descriptors []v1.Descriptor) ([]plan.Pushed, error) {
-	var out []plan.Pushed
-	var about []v1.Descriptor
+// split tells images from attestations, which it gives by the digests of the images that they are about.
+func split(descriptors []v1.Descriptor) (images []v1.Descriptor, attestations map[v1.Hash][]v1.Descriptor, err error) {
+	attestations = map[v1.Hash][]v1.Descriptor{}
+	known := map[string]v1.Hash{}
 	for _, d := range descriptors {
-		if d.Annotations[referenceType] == attestationType {
-			about = append(about, d)
-		} else {
-			out = append(out, plan.Pushed{Descriptor: d})
+		if d.Annotations[referenceType] != attestationType {
+			images = append(images, d)
+			known[d.Digest.String()] = d.Digest
 		}
 	}
-	attestations := make([]plan.Attestation, len(about))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(concurrency)
-	for i := range out {
-		g.Go(func() (err error) {
-			out[i], err = image(ctx, in, out[i].Descriptor)
-			return err
-		})
-	}
-	for i, d := range about {
-		g.Go(func() (err error) {
-			attestations[i], err = attestation(ctx, in, d)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for i := range out {
-		for _, a := range attestations {
-			if a.Descriptor.Annotations[referenceDigest] == out[i].Descriptor.Digest.String() {
-				out[i].Attestations = append(out[i].Attestations, a)
-			}
+	for _, d := range descriptors {
+		if d.Annotations[referenceType] != attestationType {
+			continue
 		}
+		about, ok := known[d.Annotations[referenceDigest]]
+		if !ok {
+			return nil, nil, fmt.Errorf("attestation %s: it is about %q, and there is no such image", d.Digest, d.Annotations[referenceDigest])
+		}
+		attestations[about] = append(attestations[about], d)
+	}
+	return images, attestations, nil
+}
+
+// image reads the manifest and config behind a descriptor. The platform comes from the config, not from a label.
+func (r Registry) image(ctx context.Context, repo name.Repository, descriptor v1.Descriptor) (plan.Pushed, error) {
+	var out plan.Pushed
+	err := r.do(ctx, repo, func(_ context.Context, options []remote.Option) error {
+		image, err := remote.Image(repo.Digest(descriptor.Digest.String()), options...)
+		if err != nil {
+			return err
+		}
+		manifest, err := image.Manifest()
+		if err != nil {
+			return err
+		}
+		raw, err := image.RawConfigFile()
+		if err == nil {
+			out, err = describe(descriptor, manifest, raw)
+		}
+		return err
+	})
+	if err != nil {
+		return plan.Pushed{}, fmt.Errorf("image %s@%s: reading: %w", repo, descriptor.Digest, err)
 	}
 	return out, nil
 }
 
-// image reads the manifest and config behind a descriptor. The platform comes from the config, not from a label.
-func image(ctx context.Context, in store, d v1.Descriptor) (plan.Pushed, error) {
-	fail := func(err error) (plan.Pushed, error) {
-		return plan.Pushed{}, fmt.Errorf("%s: image %s: reading: %w", in, d.Digest, err)
-	}
-	raw, config, media, err := in.image(ctx, d)
-	if err != nil {
-		return fail(err)
-	}
-	var manifest v1.Manifest
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		return fail(err)
-	}
-	d.MediaType, d.Size = media, int64(len(raw))
-	out := plan.Pushed{Descriptor: d, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers)}
+// describe puts together what is known of an image.
+func describe(descriptor v1.Descriptor, manifest *v1.Manifest, config []byte) (plan.Pushed, error) {
+	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers)}
 	if err := json.Unmarshal(config, &out.Config); err != nil {
-		return fail(err)
+		return plan.Pushed{}, err
 	}
 	for _, layer := range manifest.Layers {
 		out.Size += layer.Size
@@ -164,19 +132,46 @@ func image(ctx context.Context, in store, d v1.Descriptor) (plan.Pushed, error) 
 	return out, nil
 }
 
-// attestation reads which statements an attestation holds. Their content stays where it is.
-func attestation(ctx context.Context, in store, d v1.Descriptor) (plan.Attestation, error) {
-	raw, _, err := in.manifest(ctx, d)
-	var manifest v1.Manifest
-	if err == nil {
-		err = json.Unmarshal(raw, &manifest)
-	}
+// Predicates reads which statements an attestation holds, for example https://slsa.dev/provenance/v1. Their content stays where it is.
+func (r Registry) Predicates(ctx context.Context, repo name.Repository, attestation v1.Descriptor) ([]string, error) {
+	document, err := r.Fetch(registry.JustWritten(ctx), repo, attestation.Digest)
 	if err != nil {
-		return plan.Attestation{}, fmt.Errorf("%s: attestation %s: reading: %w", in, d.Digest, err)
+		return nil, err
 	}
-	out := plan.Attestation{Descriptor: d}
+	return predicates(document.Raw)
+}
+
+// predicates reads the types of statements from the annotations of an attestation's layers, where BuildKit writes them.
+func predicates(raw []byte) ([]string, error) {
+	var manifest v1.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return nil, fmt.Errorf("attestation: reading: %w", err)
+	}
+	var out []string
 	for _, layer := range manifest.Layers {
-		out.Predicates = append(out.Predicates, layer.Annotations[predicateType])
+		out = append(out, layer.Annotations["in-toto.io/predicate-type"])
 	}
 	return out, nil
+}
+
+// Fetch returns the document behind a digest.
+func (r Registry) Fetch(ctx context.Context, repo name.Repository, hash v1.Hash) (Document, error) {
+	document, err := r.get(ctx, repo, repo.Digest(hash.String()))
+	if err != nil {
+		return Document{}, fmt.Errorf("image %s@%s: reading: %w", repo, hash, err)
+	}
+	return document, nil
+}
+
+// get returns the document behind a reference. Its digest is computed from the bytes: not every registry sends it.
+func (r Registry) get(ctx context.Context, repo name.Repository, ref name.Reference) (Document, error) {
+	var got *remote.Descriptor
+	err := r.do(ctx, repo, func(_ context.Context, options []remote.Option) (err error) {
+		got, err = remote.Get(ref, options...)
+		return err
+	})
+	if err != nil {
+		return Document{}, err
+	}
+	return newDocument(got.Manifest, got.MediaType)
 }

@@ -14,12 +14,6 @@ type Output struct {
 	Digest string `json:"digest,omitempty"` // of the image in it; empty: it holds files
 }
 
-// Attestation is a manifest of statements about a platform's image.
-type Attestation struct {
-	Digest     string   `json:"digest"`
-	Predicates []string `json:"predicates"` // for example https://slsa.dev/provenance/v1
-}
-
 // destinations names where the result was written.
 func (r *Report) destinations() string {
 	names := make([]string, len(r.Outputs))
@@ -66,13 +60,7 @@ func (p Platform) attests() []string {
 	var out []string
 	for _, a := range p.Attestations {
 		for _, predicate := range a.Predicates {
-			name := predicate
-			switch {
-			case strings.Contains(predicate, "slsa.dev/provenance"):
-				name = "provenance"
-			case strings.Contains(predicate, "spdx.dev"), strings.Contains(predicate, "cyclonedx.org"):
-				name = "SBOM"
-			}
+			name := statement(predicate)
 			if !slices.Contains(out, name) {
 				out = append(out, name)
 			}
