@@ -74,6 +74,9 @@ func (r *reader) attestations(p *Plan) Attestations {
 		kinds["provenance"].attrs = defaultProvenance
 	}
 	out := Attestations{Provenance: kinds["provenance"].attrs, SBOM: kinds["sbom"].attrs}
+	if url := r.world.Run.URL; out.Provenance != "" && url != "" && !strings.Contains(","+out.Provenance, ",builder-id=") {
+		out.Provenance += "," + joinCSV([]string{"builder-id=" + url})
+	}
 	if out.Any() && p.Form.DockerTypes {
 		r.problem(outputFlag, "", "oci-mediatypes=false leaves no place for attestations", "leave it out, or write --provenance=false and no --sbom")
 	}

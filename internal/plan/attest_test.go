@@ -122,3 +122,18 @@ func TestSecretsInBuildArgumentsAreWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestProvenanceNamesTheRunUnlessTheUserNamesABuilder(t *testing.T) {
+	t.Parallel()
+	on := world(nil)
+	on.Run = plan.Run{URL: "https://ci.example/7"}
+	for provenance, want := range map[string]string{"min": "mode=min,builder-id=https://ci.example/7", "builder-id=mine,mode=min": "builder-id=mine,mode=min", "false": ""} {
+		p, err := plan.New(with(func(in *plan.Inputs) { in.Provenance = provenance }), on)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Attest.Provenance; got != want {
+			t.Errorf("provenance %q is read as %q, want %q", provenance, got, want)
+		}
+	}
+}
