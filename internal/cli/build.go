@@ -40,7 +40,10 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 			if len(args) == 1 {
 				inputs.Context = args[0]
 			}
-			a.fromEnvironment(cmd.Flags(), &inputs)
+			defer a.stdin.close()
+			if err := a.fromEnvironment(cmd.Flags(), &inputs); err != nil {
+				return err
+			}
 			p, err := a.plan(inputs)
 			if err != nil {
 				return err
@@ -81,17 +84,14 @@ func (f *inputFlag) Type() string { return string(f.input.Kind) }
 
 // Set keeps the text; a list grows.
 func (f *inputFlag) Set(text string) error {
-	switch {
-	case f.input.Kind == plan.KindLines:
-		list := f.input.List(f.inputs)
-		*list = append(*list, text)
-	case f.input.IsList():
-		list := f.input.List(f.inputs)
-		*list = append(*list, f.input.Kind.Split(text)...)
-	default:
+	if !f.input.IsList() {
 		*f.input.Text(f.inputs) = text
+		return nil
 	}
-	return nil
+	values, err := f.input.FlagValues(text)
+	list := f.input.List(f.inputs)
+	*list = append(*list, values...)
+	return err
 }
 
 func noOptDefault(input plan.Input) string {
@@ -102,22 +102,27 @@ func noOptDefault(input plan.Input) string {
 }
 
 // fromEnvironment fills in what no flag has said.
-func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
+func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) error {
+	var problems plan.InputErrors
 	for _, input := range plan.BuildInputs() {
-		said := flags.Changed(input.Flag)
-		if input.Flag == "" {
-			said = *input.Text(inputs) != ""
-		}
 		text := a.host.Input(input.Name)
-		if said || text == "" {
-			continue
-		}
-		if input.IsList() {
-			*input.List(inputs) = input.Kind.Split(text)
-		} else {
+		switch {
+		case text == "" || flags.Changed(input.Flag):
+		case input.IsList():
+			values, err := input.Kind.Split(text)
+			if err != nil {
+				// The text may hold a secret.
+				problems = append(problems, &plan.InputError{Input: input.Label(), Rule: err.(*plan.InputError).Rule, Hint: err.(*plan.InputError).Hint}) //nolint:errorlint // Split returns nothing else
+			}
+			*input.Environment(inputs) = values
+		case input.Flag != "" || *input.Text(inputs) == "":
 			*input.Text(inputs) = text
 		}
 	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
 }
 
 func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
@@ -125,7 +130,10 @@ func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("working directory: reading: %w", err)
 	}
-	p, err := plan.New(inputs, plan.World{Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs()})
+	p, err := plan.New(inputs, plan.World{
+		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(),
+		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
+	})
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}
@@ -149,7 +157,7 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 
 // planLines say in words what would be done.
 func planLines(p *plan.Plan) []string {
-	lines := []string{"build " + p.Dockerfile + " with the context " + p.Context}
+	lines := []string{"build " + p.Dockerfile + " with the context " + plan.Printable(p.Context)}
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
 	}
