@@ -9,10 +9,13 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 )
 
-// frontendOpt are the attributes of the Dockerfile frontend (frontend/dockerui/config.go of BuildKit) for platforms that are built alike.
+// frontendOpt are the attributes of the Dockerfile frontend (frontend/dockerui/config.go of BuildKit) for platforms that are built alike;
+// for none it leaves the platform to the frontend.
 func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
-	p := j.Plan.For(platforms[0])
-	opt := map[string]string{"platform": platformNames(platforms)}
+	p, opt := j.Plan, map[string]string{}
+	if len(platforms) > 0 {
+		p, opt["platform"] = j.Plan.For(platforms[0]), platformNames(platforms)
+	}
 	if p.Target != "" {
 		opt["target"] = p.Target
 	}

@@ -157,6 +157,9 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 
 // planLines say in words what would be done.
 func planLines(p *plan.Plan) []string {
+	if method := p.Call.Method; method != plan.CallBuild {
+		return append([]string{fmt.Sprintf("ask for the %s of %s", method, p.Dockerfile)}, builderLines(p.Builder)...)
+	}
 	lines := []string{"build " + p.Dockerfile + " with the context " + plan.Printable(p.Context)}
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
@@ -196,6 +199,9 @@ func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {
 	r, err := newRun(a, p)
 	if err != nil {
 		return err
+	}
+	if p.Call.Method != plan.CallBuild {
+		return r.ask(ctx)
 	}
 	return r.execute(ctx, asJSON)
 }

@@ -140,7 +140,7 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		return ExitUsage
 	case ctx.Err() != nil:
 		return ExitCancelled
-	case errors.Is(err, errRejected), errors.Is(err, errBad):
+	case errors.Is(err, errRejected), errors.Is(err, errBad), errors.Is(err, errBadStyle):
 		return ExitRejected
 	}
 	return ExitFailed

@@ -118,9 +118,6 @@ func (r *reader) platforms() []Platform {
 		spelled[p.String()] = text
 		out = append(out, p)
 	}
-	if len(r.in.Platforms) == 0 {
-		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
-	}
 	return out
 }
 
@@ -169,6 +166,9 @@ func (r *reader) outputs() {
 }
 
 func (r *reader) contradictions(p *Plan) {
+	if len(r.in.Platforms) == 0 && p.Call.Method == CallBuild {
+		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
+	}
 	if p.Push && len(r.in.Tags) == 0 {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
