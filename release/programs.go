@@ -79,5 +79,5 @@ func (r *release) writeSums(file string, names []string) error {
 		}
 		fmt.Fprintf(&text, "%x  %s\n", sha256.Sum256(content), name)
 	}
-	return os.WriteFile(file, []byte(text.String()), 0o644) //nolint:gosec // for everybody
+	return os.WriteFile(file, []byte(text.String()), 0o644)
 }
