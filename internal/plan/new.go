@@ -16,38 +16,45 @@ import (
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
 func New(in Inputs, world World) (*Plan, error) {
 	r := &reader{in: in, world: world}
-	to := &Plan{Push: r.boolean("--push", in.Push), Load: r.boolean("--load", in.Load), SourceDateEpoch: r.sourceDateEpoch()}
-	r.outputs(to)
+	to := r.destinations()
 	p := &Plan{
-		Target:          strings.TrimSpace(in.Target),
-		Platforms:       r.platforms(),
-		BuildArgs:       r.buildArgs(),
-		Tags:            r.tags(),
-		Push:            to.Push,
-		ByDigest:        to.ByDigest,
-		Form:            to.Form,
-		Load:            to.Load,
-		Outputs:         to.Outputs,
-		Attest:          r.attestations(to),
-		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
-		Policy:          r.policy(),
-		SmokeTest:       r.smokeTest(),
-		RegistryRetry:   r.registryRetry(),
-		ForceTag:        r.boolean("--force-tag", in.ForceTag),
-		Staged:          r.staging(),
-		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
-		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
-		BinfmtImage:     r.binfmtImage(),
-		SourceDateEpoch: to.SourceDateEpoch,
-		Summary:         in.Summary,
-		Report:          in.Report,
-		IIDFile:         in.IIDFile,
-		MetadataFile:    in.MetadataFile,
-		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
+		Target:        strings.TrimSpace(in.Target),
+		Platforms:     r.platforms(),
+		BuildArgs:     to.BuildArgs,
+		Tags:          r.tags(),
+		Push:          to.Push,
+		ByDigest:      to.ByDigest,
+		Form:          to.Form,
+		Load:          to.Load,
+		Outputs:       to.Outputs,
+		Attest:        r.attestations(to),
+		Verify:        oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Policy:        r.policy(),
+		SmokeTest:     r.smokeTest(),
+		RegistryRetry: r.registryRetry(),
+		ForceTag:      r.boolean("--force-tag", in.ForceTag),
+		Staged:        to.Staged,
+		KeepHandlers:  r.boolean("--keep-handlers", in.KeepHandlers),
+		Binfmt:        oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
+		BinfmtImage:   r.binfmtImage(),
+		Call:          r.call(),
+		Labels:        r.labels(),
+		Contexts:      r.namedContexts(),
+		Steps:         r.steps(),
+		Summary:       in.Summary,
+		Report:        in.Report,
+		IIDFile:       in.IIDFile,
+		MetadataFile:  in.MetadataFile,
+		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
 	}
-	p.Push = p.Push || p.Staged != nil
-	p.Context, p.Dockerfile = r.files()
+	p.SourceDateEpoch = to.SourceDateEpoch
+	r.files(p)
+	p.Overrides = r.overrides(p)
+	p.Secrets, p.SSH = r.secrets(p), r.ssh(p)
+	r.tokenForGit(p)
+	p.CacheFrom, p.CacheTo = r.caches(p, "--cache-from", in.CacheFrom), r.caches(p, "--cache-to", in.CacheTo)
 	p.Builder = r.builder(p)
+	p.Steps.allowOnBuilder(&p.Builder)
 	p.QEMUCPU = r.qemuCPU(p.Platforms)
 	p.Annotations = r.annotations(p.Platforms)
 	r.contradictions(p)
@@ -57,6 +64,17 @@ func New(in Inputs, world World) (*Plan, error) {
 		return nil, r.problems.inOrder()
 	}
 	return p, nil
+}
+
+// destinations reads where the result goes, which decides how the rest is read.
+func (r *reader) destinations() *Plan {
+	to := &Plan{
+		BuildArgs: r.buildArgs(), Push: r.boolean("--push", r.in.Push), Load: r.boolean("--load", r.in.Load), Staged: r.staging(),
+	}
+	to.Push = to.Push || to.Staged != nil
+	to.SourceDateEpoch = r.sourceDateEpoch(to.BuildArgs)
+	r.outputs(to)
+	return to
 }
 
 // reader collects what is wrong while it reads the inputs.
@@ -123,26 +141,6 @@ func (r *reader) platforms() []Platform {
 		spelled[p.String()] = text
 		out = append(out, p)
 	}
-	if len(r.in.Platforms) == 0 {
-		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
-	}
-	return out
-}
-
-func (r *reader) buildArgs() []BuildArg {
-	var out []BuildArg
-	for i, text := range r.in.BuildArgs {
-		key, value, given := strings.Cut(text, "=")
-		if key == "" || strings.ContainsAny(key, " \t") {
-			// Any part of it may be a secret, so none is shown.
-			r.problem("--build-arg", "", fmt.Sprintf("number %d is not NAME=VALUE", i+1), "for example --build-arg VERSION=1.4")
-			continue
-		}
-		if !given {
-			value = r.world.Getenv(key)
-		}
-		out = append(out, BuildArg{Name: key, Value: value})
-	}
 	return out
 }
 
@@ -175,46 +173,6 @@ func (r *reader) smokeTest() *SmokeTest {
 	return test
 }
 
-// sourceDateEpoch is the time of the image and its files: a build argument, as docker buildx has it, or else the environment's.
-func (r *reader) sourceDateEpoch() *int64 {
-	text := r.world.Getenv("SOURCE_DATE_EPOCH")
-	for _, arg := range r.in.BuildArgs {
-		if value, given := strings.CutPrefix(arg, "SOURCE_DATE_EPOCH="); given {
-			text = value
-		}
-	}
-	if text == "" || text == "context" { // the frontend finds out
-		return nil
-	}
-	seconds, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || seconds < 0 {
-		r.problem("SOURCE_DATE_EPOCH", text, "it is not a number of seconds since 1970", "for example $(git log -1 --format=%ct)")
-		return nil
-	}
-	return &seconds
-}
-
-// files finds the context and the Dockerfile.
-func (r *reader) files() (context, dockerfile string) {
-	context = r.absolute(defaultTo(r.in.Context, "."))
-	info, err := r.world.Stat(context)
-	if err != nil || !info.IsDir() {
-		r.problem("context", defaultTo(r.in.Context, "."), "there is no such folder", "name the folder that holds what the Dockerfile copies")
-		if r.in.File == "" {
-			return "", ""
-		}
-	}
-	dockerfile = filepath.Join(context, "Dockerfile")
-	if r.in.File != "" {
-		dockerfile = r.absolute(r.in.File)
-	}
-	info, err = r.world.Stat(dockerfile)
-	if err != nil || info.IsDir() {
-		r.problem("--file", defaultTo(r.in.File, dockerfile), "there is no such Dockerfile", "name it with --file, relative to the working directory")
-	}
-	return context, dockerfile
-}
-
 // resultFiles finds out, before anything is started, that a result could not be written at the end.
 func (r *reader) resultFiles() {
 	for _, file := range []struct{ input, path string }{
@@ -233,6 +191,9 @@ func (r *reader) resultFiles() {
 }
 
 func (r *reader) contradictions(p *Plan) {
+	if len(r.in.Platforms) == 0 && p.Call.Method == CallBuild {
+		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
+	}
 	if p.Staged != nil && len(r.in.Tags) == 0 {
 		r.problem("--staged", "", "no tag says for which repository", "add --tag as for publish, for example --tag ghcr.io/owner/app:1.4; it will not be moved")
 	} else if p.Push && len(r.in.Tags) == 0 {
