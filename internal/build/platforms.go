@@ -195,13 +195,14 @@ func (j *job) good(platforms []*solved) (*gateway.Result, error) {
 // add puts one platform into the result. Where other builders work at other platforms, a single one is named too, so that each builder's
 // part has the same form.
 func (j *job) add(out *gateway.Result, p plan.Platform, s *solved) {
-	id := p.String()
-	suffix := ""
+	id, suffix := p.String(), ""
+	var spec *ocispec.Platform // nil: the only one, which exporters know by no name
 	if len(j.results) == 1 && !j.NamePlatforms {
 		out.SetRef(s.ref)
 	} else {
 		out.AddRef(id, s.ref)
-		suffix = "/" + id
+		named := p.Spec()
+		suffix, spec = "/"+id, &named
 	}
 	out.AddMeta(exptypes.ExporterImageConfigKey+suffix, s.config)
 	if s.base != nil {
@@ -211,9 +212,8 @@ func (j *job) add(out *gateway.Result, p plan.Platform, s *solved) {
 		out.AddAttestation(id, attestation)
 	}
 	// As metadata and not as attributes of exporters, which refuse an annotation for a platform that is not there.
-	spec := p.Spec()
 	for key, value := range j.Plan.AnnotationsOf(plan.AnnotateManifest, p) {
-		out.AddMeta(exptypes.AnnotationManifestKey(&spec, key), []byte(value))
+		out.AddMeta(exptypes.AnnotationManifestKey(spec, key), []byte(value))
 	}
 }
 

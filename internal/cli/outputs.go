@@ -47,12 +47,27 @@ func (r *run) outputFolder() (string, error) {
 	return folder, nil
 }
 
-// closeOutputs takes away what was not moved to its place.
+// closeOutputs takes away what was not moved to its place. Folders of images may be such that an ordinary user cannot empty them.
 func (r *run) closeOutputs() error {
 	if r.folders == "" {
 		return nil
 	}
+	_ = filepath.WalkDir(r.folders, func(path string, entry fs.DirEntry, err error) error { // what is left is told by RemoveAll
+		if err == nil && entry.IsDir() {
+			err = writable(path)
+		}
+		return err
+	})
 	return os.RemoveAll(r.folders)
+}
+
+// writable lets us change what a folder of ours holds.
+func writable(folder string) error {
+	info, err := os.Lstat(folder)
+	if err != nil || info.Mode().Perm()&0o700 == 0o700 {
+		return err
+	}
+	return os.Chmod(folder, info.Mode()|0o700)
 }
 
 // writeOutputs puts everything in its place that the builders have written. All platforms are good; of images the index is verified
@@ -97,17 +112,31 @@ func (r *run) writeOutputs(ctx context.Context, exported []build.Exported) error
 	})
 }
 
+// forms are those in which images are wanted as files. The report is about the first, if nothing is pushed.
+func (r *run) forms() []plan.ImageForm {
+	var out []plan.ImageForm
+	for _, output := range r.plan.Outputs {
+		if output.HoldsImage() {
+			out = append(out, output.Image)
+		}
+	}
+	if r.loadsIndex() {
+		out = append(out, r.plan.Form)
+	}
+	return out
+}
+
 // staged are the images that the builders have written, by form, assembled and verified.
 func (r *run) staged(exported []build.Exported) (map[plan.ImageForm]publish.Image, error) {
 	out := map[plan.ImageForm]publish.Image{}
-	if len(exported) == 0 {
-		return out, nil
-	}
 	var layout publish.Layout
 	for _, e := range exported {
 		layout = append(layout, e.Folder)
 	}
-	for form := range exported[0].Images {
+	for _, form := range r.forms() {
+		if _, done := out[form]; done {
+			continue
+		}
 		var images []plan.Pushed
 		for _, e := range exported {
 			read, err := layout.Read(e.Images[form])
@@ -247,7 +276,8 @@ func appendArchive(out *tar.Writer, path string) error {
 	}
 }
 
-// moveInto moves a file or a folder to a place where there may be one already: folders are merged, files replaced.
+// moveInto moves a file or a folder to a place where there may be one already: folders are merged and keep their permissions, files are
+// replaced.
 func moveInto(from, to string) error {
 	info, err := os.Lstat(from)
 	if err != nil {
@@ -256,17 +286,28 @@ func moveInto(from, to string) error {
 	if !info.IsDir() {
 		return moveFile(from, to, info)
 	}
-	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return err
-		}
-		if err := os.Rename(from, to); !errors.Is(err, syscall.EXDEV) {
-			return err
-		}
-		if err := os.Mkdir(to, info.Mode().Perm()|0o700); err != nil {
-			return err
+	if err := writable(from); err != nil { // or it cannot be moved
+		return err
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return moveEntries(from, to)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	err = os.Rename(from, to)
+	if errors.Is(err, syscall.EXDEV) {
+		if err = os.Mkdir(to, 0o700); err == nil {
+			err = moveEntries(from, to)
 		}
 	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(to, info.Mode())
+}
+
+func moveEntries(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
 		return err
@@ -276,7 +317,7 @@ func moveInto(from, to string) error {
 			return err
 		}
 	}
-	return os.Chmod(to, info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+	return nil
 }
 
 // moveFile moves what is no folder, to another file system by a copy.

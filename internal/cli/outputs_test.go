@@ -86,6 +86,46 @@ func TestMoveIntoMakesTheFoldersAbove(t *testing.T) {
 	}
 }
 
+func TestMoveIntoKeepsPermissions(t *testing.T) {
+	t.Parallel()
+	from, to := tree(t, map[string]string{"shut/a": "1", "open/b": "2"}), tree(t, map[string]string{"open/c": "3"})
+	for path, mode := range map[string]os.FileMode{filepath.Join(from, "shut"): 0o555, filepath.Join(to, "open"): 0o700, to: 0o710} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(to, "shut"), 0o755) }) // or it could not be taken away
+	if err := moveInto(from, to); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{filepath.Join(to, "shut"): 0o555, filepath.Join(to, "open"): 0o700, to: 0o710} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want %v", path, info, err, want)
+		}
+	}
+}
+
+// Copying is what is left where a place is on another file system, as /dev/shm is in most tests' eyes.
+func TestMoveIntoCopiesToAnotherFileSystem(t *testing.T) {
+	t.Parallel()
+	shm, err := os.MkdirTemp("/dev/shm", "multiarch-test-") //nolint:usetesting // another file system
+	if err != nil {
+		shm = t.TempDir() // then the test is that of a plain move
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(shm) })
+	files := map[string]string{"a/b/c": "1", "a/link": "->b", "d": "2"}
+	to := filepath.Join(shm, "to")
+	if err := moveInto(tree(t, files), to); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(files, contents(t, to)); diff != "" {
+		t.Errorf("the folder differs (-want +got):\n%s", diff)
+	}
+	if info, err := os.Stat(filepath.Join(to, "d")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the copy is %v, %v", info, err)
+	}
+}
+
 func TestArchivesAreJoined(t *testing.T) {
 	t.Parallel()
 	var paths []string
