@@ -43,6 +43,8 @@ type Request struct {
 	// Retry is told that an emulator crashed, in a step or in the smoke test of a platform, before the platform is given up. It may
 	// provide another emulator. If it reports true, the platform is tried once more. It may be nil, and be called from several goroutines.
 	Retry func(ctx context.Context, p plan.Platform, crash *Failure) (again bool)
+	// Inspector finds the program for Files.Inspect, or says why there is none; nil: Check does not use that.
+	Inspector func() (*Inspector, error)
 	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
 	NamePlatforms bool
 }
@@ -125,10 +127,16 @@ type job struct {
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	inspector   *Inspector
+	noInspector error // why there is none
 }
 
 func newJob(request Request) *job {
 	j := &job{Request: request, log: newVertexLog(), started: time.Now()}
+	j.noInspector = errNoInspector
+	if request.Inspector != nil {
+		j.inspector, j.noInspector = request.Inspector()
+	}
 	for _, p := range request.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
@@ -145,8 +153,12 @@ func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
 	if err != nil {
 		return buildkit.SolveOpt{}, fmt.Errorf("folder %q of the Dockerfile: opening: %w", folder, err)
 	}
+	mounts := map[string]fsutil.FS{"context": contextFS, "dockerfile": dockerfileFS}
+	if j.inspector != nil {
+		mounts[inspectorMount] = executable(j.inspector.File)
+	}
 	return buildkit.SolveOpt{
-		LocalMounts: map[string]fsutil.FS{"context": contextFS, "dockerfile": dockerfileFS},
+		LocalMounts: mounts,
 		// The frontend gets its attributes from run; from these the builder learns which platforms it will be given.
 		FrontendAttrs: map[string]string{"platform": platformNames(j.Plan.Platforms)},
 		Exports:       j.exports(ctx),
