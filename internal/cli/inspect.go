@@ -5,142 +5,253 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
+	"net/url"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/org/multiarch-action/internal/build"
-	"github.com/org/multiarch-action/internal/folder"
 	"github.com/org/multiarch-action/internal/plan"
-	"github.com/org/multiarch-action/internal/setup"
-	"github.com/org/multiarch-action/internal/verify"
+	"github.com/org/multiarch-action/internal/report"
+	"github.com/org/multiarch-action/internal/source"
 )
 
-// Where an image has few files, asking the builder for them is faster than starting a program there, and where it has many, slower: a
-// request takes about a thousandth of a second of its processor, a program a tenth.
-const (
-	fewRequests  = 40
-	fewLibraries = 8 // in /usr/lib; images that have packages have more
-)
-
-// inspect checks a platform's image where the builder has it. The few files that most levels need are asked for; of all files those of
-// a large image are looked at by this program on the builder itself.
-func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocispec.Image, files *build.Files) ([]plan.Finding, []verify.Program, error) {
-	if v.level != plan.VerifyFull {
-		return verify.Inspect(ctx, v.level, p, config, snapshot{files})
-	}
-	if seemsSmall(ctx, files) {
-		findings, programs, err := verify.Inspect(ctx, v.level, p, config, snapshot{files.AtMost(fewRequests)})
-		if !errors.Is(err, build.ErrManyRequests) {
-			return findings, programs, err
-		}
-	}
-	inspection, err := inspectThere(ctx, verify.RequestFor(v.level, p, config), files)
-	if err == nil {
-		return append(verify.ConfigPlatform(p, config), inspection.Findings...), inspection.Programs, nil
-	}
-	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
-	}
-	v.saidSlow.Do(func() { v.slow(err.Error()) })
-	return verify.Inspect(ctx, v.level, p, config, snapshot{files})
+// inspectInputs are what the inspect command is asked.
+type inspectInputs struct {
+	image       string
+	asJSON, raw bool
+	registries  plan.Inputs // only those about registries
 }
 
-// seemsSmall guesses. An image that has many files elsewhere is found out by the number of requests.
-func seemsSmall(ctx context.Context, files *build.Files) bool {
-	libraries, err := files.Count(ctx, "/usr/lib")
-	return err == nil && libraries <= fewLibraries
-}
+func (a *app) inspectCommand() *cobra.Command {
+	var in inspectInputs
+	cmd := &cobra.Command{
+		Use:   "inspect [flags] IMAGE",
+		Short: "Show what an image consists of: platforms, digests, sizes, base images, attestations",
+		Long: `Read an index with all that it names, and show a row for each platform. Only manifests, configs and
+attestations are read, no layers.
 
-// inspectThere lets a program on the builder look at the files.
-func inspectThere(ctx context.Context, request verify.Request, files *build.Files) (inspection verify.Inspection, err error) {
-	text, err := json.Marshal(request)
-	if err != nil {
-		return inspection, fmt.Errorf("request to look at files: encoding: %w", err)
-	}
-	answer, err := files.Inspect(ctx, text)
-	if err != nil {
-		return inspection, err
-	}
-	if err := json.Unmarshal(answer, &inspection); err != nil {
-		return inspection, fmt.Errorf("what was found in files on the builder: reading: %w", err)
-	}
-	return inspection, nil
-}
+IMAGE is a name as in ghcr.io/owner/app:1.4, oci-layout://PATH with :TAG or @DIGEST behind it, or a path
+that begins with / or ./ or ends with .tar. The base image is what the image's annotations or labels say
+(org.opencontainers.image.base.name); without them the only image that its provenance names.
 
-// inspectorFor finds the program that looks at files on a builder: this one, or the one for the builder's platform beside it, as in a
-// release. The first platform that a builder lists is its own.
-func inspectorFor(listed []plan.Platform) (*build.Inspector, error) {
-	program, err := os.Executable()
-	if err != nil || len(listed) == 0 {
-		return nil, errors.Join(errors.New("this program's file or the builder's own platform is not known"), err)
-	}
-	native := listed[0]
-	if native.OS() != runtime.GOOS || native.Architecture() != runtime.GOARCH {
-		program = filepath.Join(filepath.Dir(program), fmt.Sprintf("multiarch-action-%s-%s", native.OS(), native.Architecture()))
-		if _, err := os.Stat(program); err != nil {
-			return nil, fmt.Errorf("this program is for %s/%s, the builder runs %s, and there is no %s", runtime.GOOS, runtime.GOARCH, native, program)
-		}
-	}
-	if err := setup.StaticProgram(program); err != nil {
-		return nil, fmt.Errorf("%s cannot run in a container: %w", program, err)
-	}
-	return &build.Inspector{File: program, Platform: native, Command: inspectCommandName}, nil
-}
-
-// inspectCommandName is the command of this program that build.Inspector runs.
-const inspectCommandName = "internal-inspect"
-
-func inspectCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: inspectCommandName + " FOLDER ANSWER REQUEST...", Hidden: true, Args: cobra.MinimumNArgs(3),
+Exit status: 0 shown; 1 the image could not be read; 2 the request was wrong; 130 cancelled.`,
+		Example: `  multiarch-action inspect ghcr.io/owner/app:1.4
+  multiarch-action inspect --json ./out.tar
+  multiarch-action inspect --raw ghcr.io/owner/app:1.4`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("one image is expected, and %d are named", len(args))}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return inspectFolder(cmd.Context(), args[0], args[1], strings.Join(args[2:], ""))
+			in.image = args[0]
+			if in.raw && in.asJSON {
+				return &usageError{command: cmd.CommandPath(), err: errors.New("--raw and --json are two forms of the answer: name one")}
+			}
+			a.fromEnvironment(cmd.Flags(), plan.RegistryInputs(), &in.registries)
+			return a.inspect(cmd.Context(), in)
 		},
 	}
+	cmd.Flags().BoolVar(&in.asJSON, "json", false, "print everything as JSON")
+	cmd.Flags().BoolVar(&in.raw, "raw", false, "print the index or manifest as the registry has it, byte for byte")
+	inputFlags(cmd, plan.RegistryInputs(), &in.registries)
+	cmd.Flags().SortFlags = false
+	return cmd
 }
 
-// inspectFolder looks at the files of an image that is mounted at a folder, and writes what it found into a file.
-func inspectFolder(ctx context.Context, dir, answer, text string) (err error) {
-	var request verify.Request
-	if err := json.Unmarshal([]byte(text), &request); err != nil {
-		return fmt.Errorf("request to look at files: reading: %w", err)
-	}
-	files, err := folder.Open(dir)
-	if err != nil {
-		return fmt.Errorf("files of the image: %w", err)
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	inspection, err := verify.InspectFiles(ctx, request, folderFiles{files})
+func (a *app) inspect(ctx context.Context, in inspectInputs) error {
+	world, err := a.planWorld()
 	if err != nil {
 		return err
 	}
-	found, err := json.Marshal(inspection)
-	if err != nil {
-		return fmt.Errorf("what was found in files: encoding: %w", err)
+	registries, problems := plan.NewRegistries(in.registries, world)
+	ref, err := source.Parse(in.image)
+	if problems = append(problems, named("", err)...); len(problems) > 0 {
+		return problems
 	}
-	return os.WriteFile(answer, found, 0o600)
+	opener, err := a.opener(registries)
+	if err != nil {
+		return err
+	}
+	opened, err := opener.Open(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = opened.Close() }() // only read
+	if in.raw {
+		_, err := a.Stdout.Write(opened.Raw())
+		return err
+	}
+	result, err := inspected(ctx, ref.String(), opened)
+	if err != nil {
+		return err
+	}
+	if in.asJSON {
+		return result.JSON(a.Stdout)
+	}
+	return result.Table(a.Stdout)
 }
 
-// folderFiles are files in a folder in the terms of verify.
-type folderFiles struct{ files *folder.Files }
-
-// Stat describes a file, without following a link.
-func (f folderFiles) Stat(ctx context.Context, path string) (verify.File, error) {
-	file, err := f.files.Stat(ctx, path)
-	return verify.File(file), err
+// opener reads images from registries as the plan says.
+func (a *app) opener(registries plan.Registries) (source.Opener, error) {
+	transport, err := a.registries(plan.RegistryRetry, registries.Authorities)
+	return source.Opener{Transport: transport, PlainHTTP: registries.PlainHTTP}, err
 }
 
-// ReadAt reads part of a file.
-func (f folderFiles) ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error) {
-	return f.files.ReadAt(ctx, path, offset, length)
+// inspected reads what an image consists of. A platform that cannot be read does not hide the others.
+func inspected(ctx context.Context, reference string, opened *source.Source) (*report.Inspection, error) {
+	root := opened.Root()
+	out := &report.Inspection{SchemaVersion: report.InspectionSchema, Reference: reference, MediaType: string(root.MediaType)}
+	if root.Digest != (v1.Hash{}) {
+		out.Digest = root.Digest.String()
+	}
+	if opened.Index != nil {
+		out.Annotations = opened.Index.Annotations
+	}
+	images, err := opened.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := opened.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Platforms = make([]report.InspectedPlatform, len(images))
+	var g errgroup.Group
+	g.SetLimit(concurrentDocuments)
+	for i, d := range images {
+		g.Go(func() error {
+			out.Platforms[i] = inspectedPlatform(ctx, opened, d, entries)
+			return nil
+		})
+	}
+	_ = g.Wait() // what went wrong is in the rows
+	if opened.Index == nil {
+		out.Annotations = out.Platforms[0].Annotations
+	}
+	out.Others = otherEntries(images, entries)
+	return out, context.Cause(ctx)
 }
 
-// Walk visits all files below a folder.
-func (f folderFiles) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return f.files.Walk(ctx, root, func(path string, file folder.File) error { return visit(path, verify.File(file)) })
+func inspectedPlatform(ctx context.Context, opened *source.Source, d v1.Descriptor, entries []v1.Descriptor) report.InspectedPlatform {
+	out := report.InspectedPlatform{Platform: "unknown", MediaType: string(d.MediaType)}
+	if d.Digest != (v1.Hash{}) {
+		out.Digest = d.Digest.String()
+	}
+	if d.Platform != nil && d.Platform.OS != "" {
+		out.Platform = platformOf(*d.Platform).String()
+	}
+	image, err := opened.Image(ctx, d)
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	if out.Platform == "unknown" && image.Config.OS != "" {
+		out.Platform = plan.PlatformOf(image.Config.Platform).String()
+	}
+	out.Size, out.Layers, out.Annotations = image.Size, len(image.Layers), image.Manifest.Annotations
+	if created := image.Config.Created; created != nil && !created.IsZero() {
+		out.Created = created
+	}
+	out.Base = baseOf(d.Annotations, image.Manifest.Annotations, image.Config.Config.Labels)
+	for _, e := range entries {
+		about, ok := source.IsAttestation(e)
+		if !ok || about != out.Digest {
+			continue
+		}
+		attestation, bases := inspectedAttestation(ctx, opened, e)
+		out.Attestations = append(out.Attestations, attestation)
+		if out.Base == nil && len(bases) == 1 {
+			out.Base = &bases[0]
+		}
+	}
+	return out
+}
+
+// baseOf finds the base image in the first of several sets of annotations or labels that names one.
+func baseOf(sets ...map[string]string) *report.Base {
+	for _, set := range sets {
+		if name := set[ocispec.AnnotationBaseImageName]; name != "" {
+			return &report.Base{Name: name, Digest: set[ocispec.AnnotationBaseImageDigest]}
+		}
+	}
+	return nil
+}
+
+// inspectedAttestation reads which statements there are, and which images the provenance names.
+func inspectedAttestation(ctx context.Context, opened *source.Source, d v1.Descriptor) (out report.Attestation, bases []report.Base) {
+	out = report.Attestation{Digest: d.Digest.String(), Predicates: []string{}}
+	manifest, err := opened.Manifest(ctx, d)
+	if err != nil {
+		out.Error = err.Error()
+		return out, nil
+	}
+	for _, layer := range manifest.Layers {
+		predicate := layer.Annotations["in-toto.io/predicate-type"]
+		out.Predicates = append(out.Predicates, predicate)
+		if !strings.HasPrefix(predicate, "https://slsa.dev/provenance/") {
+			continue
+		}
+		if raw, err := opened.SmallBlob(ctx, layer); err == nil { // otherwise only the base stays unknown
+			bases = basesIn(raw)
+		}
+	}
+	return out, bases
+}
+
+// otherEntries are those of an index that are neither images nor about one.
+func otherEntries(images, entries []v1.Descriptor) []report.InspectedEntry {
+	known := map[string]bool{}
+	for _, d := range images {
+		known[d.Digest.String()] = true
+	}
+	var out []report.InspectedEntry
+	for _, e := range entries {
+		about, ok := source.IsAttestation(e)
+		if known[e.Digest.String()] || ok && known[about] {
+			continue
+		}
+		out = append(out, report.InspectedEntry{Digest: e.Digest.String(), MediaType: string(e.MediaType), ArtifactType: e.ArtifactType, Annotations: e.Annotations})
+	}
+	return out
+}
+
+// basesIn lists the images that a provenance statement names, in either version of SLSA, but for those that only the builder uses.
+func basesIn(statement []byte) []report.Base {
+	type material struct {
+		URI    string            `json:"uri"`
+		Digest map[string]string `json:"digest"`
+	}
+	var in struct {
+		Predicate struct {
+			Materials       []material `json:"materials"`
+			BuildDefinition struct {
+				ResolvedDependencies []material `json:"resolvedDependencies"`
+			} `json:"buildDefinition"`
+		} `json:"predicate"`
+	}
+	if json.Unmarshal(statement, &in) != nil {
+		return nil // it is shown that there is one; nobody reads more of it
+	}
+	var out []report.Base
+	for _, m := range append(in.Predicate.Materials, in.Predicate.BuildDefinition.ResolvedDependencies...) {
+		image, ok := strings.CutPrefix(m.URI, "pkg:docker/") // https://github.com/package-url/purl-spec
+		image, _, _ = strings.Cut(image, "?")
+		if text, err := url.PathUnescape(image); err == nil {
+			image = text
+		}
+		if !ok || strings.HasPrefix(image, "docker/dockerfile") || strings.HasPrefix(image, "docker/buildkit-") {
+			continue
+		}
+		base := report.Base{Name: strings.Replace(image, "@", ":", 1)}
+		if digest := m.Digest["sha256"]; digest != "" {
+			base.Digest = "sha256:" + digest
+		}
+		out = append(out, base)
+	}
+	return out
 }

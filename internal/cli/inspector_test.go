@@ -173,7 +173,7 @@ func TestTheProgramOnABuilderAnswers(t *testing.T) {
 	}
 	half := len(request) / 2
 	var stderr strings.Builder
-	args := []string{inspectCommandName, dir, answer, string(request[:half]), string(request[half:])}
+	args := []string{inspectorCommandName, dir, answer, string(request[:half]), string(request[half:])}
 	if code := Run(t.Context(), World{Args: args, Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr}); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
@@ -185,7 +185,7 @@ func TestTheProgramOnABuilderAnswers(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil || len(got.Findings) == 0 || got.Findings[0].Check != bad.Finds {
 		t.Errorf("answer %s, %v; want a finding of %s", text, err, bad.Finds)
 	}
-	args = []string{inspectCommandName, dir, answer, "{"}
+	args = []string{inspectorCommandName, dir, answer, "{"}
 	if code := Run(t.Context(), World{Args: args, Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr}); code == 0 {
 		t.Error("half a request is taken for one")
 	}
