@@ -39,7 +39,7 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 			return findings, programs, err
 		}
 	}
-	inspection, err := inspectThere(ctx, verify.RequestFor(v.level, p, config), files)
+	inspection, err := inspectThere(ctx, versionedRequest{v.version, verify.RequestFor(v.level, p, config)}, files)
 	if err == nil {
 		return append(verify.ConfigPlatform(p, config), inspection.Findings...), inspection.Programs, nil
 	}
@@ -57,7 +57,7 @@ func seemsSmall(ctx context.Context, files *build.Files) bool {
 }
 
 // inspectThere lets a program on the builder look at the files.
-func inspectThere(ctx context.Context, request verify.Request, files *build.Files) (inspection verify.Inspection, err error) {
+func inspectThere(ctx context.Context, request versionedRequest, files *build.Files) (inspection verify.Inspection, err error) {
 	text, err := json.Marshal(request)
 	if err != nil {
 		return inspection, fmt.Errorf("request to look at files: encoding: %w", err)
@@ -95,27 +95,36 @@ func inspectorFor(listed []plan.Platform) (*build.Inspector, error) {
 // inspectorCommandName is the command of this program that build.Inspector runs.
 const inspectorCommandName = "internal-inspect"
 
-func inspectorCommand() *cobra.Command {
+// versionedRequest names the version that asks, because a program of another one would look for other things.
+type versionedRequest struct {
+	Version string
+	verify.Request
+}
+
+func (a *app) inspectorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: inspectorCommandName + " FOLDER ANSWER REQUEST...", Hidden: true, Args: cobra.MinimumNArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return inspectFolder(cmd.Context(), args[0], args[1], strings.Join(args[2:], ""))
+			return a.inspectFolder(cmd.Context(), args[0], args[1], strings.Join(args[2:], ""))
 		},
 	}
 }
 
 // inspectFolder looks at the files of an image that is mounted at a folder, and writes what it found into a file.
-func inspectFolder(ctx context.Context, dir, answer, text string) (err error) {
-	var request verify.Request
+func (a *app) inspectFolder(ctx context.Context, dir, answer, text string) (err error) {
+	var request versionedRequest
 	if err := json.Unmarshal([]byte(text), &request); err != nil {
 		return fmt.Errorf("request to look at files: reading: %w", err)
+	}
+	if version := a.version(); version != request.Version {
+		return fmt.Errorf("request to look at files: it is of version %s, and this program is %s", request.Version, version)
 	}
 	files, err := folder.Open(dir)
 	if err != nil {
 		return fmt.Errorf("files of the image: %w", err)
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	inspection, err := verify.InspectFiles(ctx, request, folderFiles{files})
+	inspection, err := verify.InspectFiles(ctx, request.Request, folderFiles{files})
 	if err != nil {
 		return err
 	}

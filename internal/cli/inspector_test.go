@@ -167,15 +167,21 @@ func TestTheProgramOnABuilderAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	unpack(t, bad, dir)
-	request, err := json.Marshal(verify.RequestFor(plan.VerifyFull, p, ocispec.Image{Config: bad.Config}))
+	request, err := json.Marshal(versionedRequest{"v1", verify.RequestFor(plan.VerifyFull, p, ocispec.Image{Config: bad.Config})})
 	if err != nil {
 		t.Fatal(err)
 	}
 	half := len(request) / 2
-	var stderr strings.Builder
-	args := []string{inspectorCommandName, dir, answer, string(request[:half]), string(request[half:])}
-	if code := Run(t.Context(), World{Args: args, Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr}); code != 0 {
-		t.Fatalf("exit code %d: %s", code, stderr.String())
+	run := func(version string, request ...string) (code int, stderr string) {
+		var out strings.Builder
+		code = Run(t.Context(), World{
+			Args: append([]string{inspectorCommandName, dir, answer}, request...), Version: version,
+			Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &out,
+		})
+		return code, out.String()
+	}
+	if code, stderr := run("v1", string(request[:half]), string(request[half:])); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	text, err := os.ReadFile(answer)
 	if err != nil {
@@ -185,8 +191,10 @@ func TestTheProgramOnABuilderAnswers(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil || len(got.Findings) == 0 || got.Findings[0].Check != bad.Finds {
 		t.Errorf("answer %s, %v; want a finding of %s", text, err, bad.Finds)
 	}
-	args = []string{inspectorCommandName, dir, answer, "{"}
-	if code := Run(t.Context(), World{Args: args, Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr}); code == 0 {
-		t.Error("half a request is taken for one")
+	if code, stderr := run("v1", "{"); code == 0 || !strings.Contains(stderr, "request to look at files: reading: ") {
+		t.Errorf("half a request: exit code %d, %s", code, stderr)
+	}
+	if code, stderr := run("v2", string(request)); code == 0 || !strings.Contains(stderr, "it is of version v1, and this program is v2") {
+		t.Errorf("the request of another version: exit code %d, %s", code, stderr)
 	}
 }

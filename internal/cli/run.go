@@ -53,6 +53,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
+	r.verification.version = a.version()
 	r.verification.slow = func(why string) {
 		r.say("verify", "all files are read through the builder's API, which takes longer for images with many: %s", why)
 	}

@@ -16,9 +16,10 @@ import (
 
 // verification checks images at a level and by a policy, and keeps what it learns of each platform until all can be compared.
 type verification struct {
-	level  plan.Level
-	policy plan.Policy
-	slow   func(why string) // is told once why many files are read in the slow way
+	level   plan.Level
+	policy  plan.Policy
+	version string           // of this program
+	slow    func(why string) // is told once why many files are read in the slow way
 
 	mu       sync.Mutex
 	programs map[string][]verify.Program // by platform
