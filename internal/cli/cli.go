@@ -175,5 +175,7 @@ func (a *app) problem(text string) {
 // terminal returns stderr if a person sits in front of it.
 func (a *app) terminal() (*os.File, bool) {
 	file, ok := a.Stderr.(*os.File)
-	return file, ok && term.IsTerminal(int(file.Fd())) && a.Getenv("TERM") != "dumb"
+	return file, ok && isTerminal(file) && a.Getenv("TERM") != "dumb"
 }
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

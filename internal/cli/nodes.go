@@ -218,6 +218,10 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	if r.engine != nil {
 		request.Load = r.engine.LoadImage
 	}
+	var err error
+	if request.Folder, err = r.outputFolder(); err != nil {
+		return share{err: err}
+	}
 	building, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if !n.here {
