@@ -11,6 +11,7 @@ import (
 
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/source"
 )
 
@@ -171,7 +172,11 @@ func (r *releaser) assemble(ctx context.Context, candidates []*candidate) (publi
 		r.result.Pushed = append(r.result.Pushed, repo.Name())
 	}
 	if len(images) == 1 && len(images[0].Attestations) == 0 {
-		return r.registry.Fetch(ctx, r.plan.Repositories()[0], images[0].Descriptor.Digest)
+		document, err := r.registry.Fetch(registry.JustWritten(ctx), r.plan.Repositories()[0], images[0].Descriptor.Digest)
+		if err != nil {
+			return document, err
+		}
+		return document, r.registry.Push(ctx, r.plan.Repositories(), document)
 	}
 	document, err := publish.Assemble(images)
 	if err != nil {
@@ -180,19 +185,21 @@ func (r *releaser) assemble(ctx context.Context, candidates []*candidate) (publi
 	if err := r.registry.Push(ctx, r.plan.Repositories(), document); err != nil {
 		return document, err
 	}
-	return document, r.checkIndex(ctx, document, images)
+	return document, r.checkIndex(registry.JustWritten(ctx), document, images)
 }
 
-// pushed is the candidate as it will stand in the index.
+// pushed is the candidate as it will stand in the index: as in the index that it comes from, if it comes from one.
 func (c *candidate) pushed() plan.Pushed {
 	d, spec := c.image.Descriptor, c.platform.Spec()
+	if c.from.Index == nil {
+		d = v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest}
+	}
+	if d.Platform == nil || d.Platform.OS == "" {
+		d.Platform = &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion, OSFeatures: spec.OSFeatures}
+	}
 	return plan.Pushed{
 		Platform: c.platform, Config: c.image.Config, ConfigHash: c.image.Manifest.Config.Digest, Size: c.image.Size, Layers: len(c.image.Layers),
-		Attestations: c.attestations,
-		Descriptor: v1.Descriptor{
-			MediaType: d.MediaType, Size: d.Size, Digest: d.Digest,
-			Platform: &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion, OSFeatures: spec.OSFeatures},
-		},
+		Attestations: c.attestations, Descriptor: d,
 	}
 }
 

@@ -62,7 +62,7 @@ func (a *app) newReleaser(in plan.Inputs) (*releaser, error) {
 		return nil, err
 	}
 	r := &releaser{
-		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Transport: opener.Transport},
+		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Transport: opener.Transport, ForceTag: p.ForceTag},
 		verifier: &imageVerifier{app: a, level: p.Verify, policy: p.Policy, display: &counter{}},
 		result:   &report.Released{SchemaVersion: report.ReleasedSchema, Program: a.version(), Outcome: report.Failed, Verify: p.Verify, Platforms: []report.ReleasedPlatform{}},
 	}

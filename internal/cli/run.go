@@ -42,7 +42,7 @@ type run struct {
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
-	transport, err := a.registries(p.Builder.Authorities)
+	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	_, _ = rand.Read(raw) // never fails
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
-		registry:     publish.Registry{Transport: transport},
+		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
@@ -63,8 +63,9 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 }
 
 // registries is the way to all registries, by which a run should go alone. It tells when it waits.
-func (a *app) registries(authorities [][]byte) (*registry.Transport, error) {
-	return registry.New(registry.Config{Authorities: authorities, Say: func(text string) { a.say("waiting", "%s", text) }})
+func (a *app) registries(patience time.Duration, authorities [][]byte) (*registry.Transport, error) {
+	patience = max(patience, time.Nanosecond) // zero stands for the default there
+	return registry.New(registry.Config{Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }})
 }
 
 // execute does everything, reports whatever became of it, and always takes away what it made.

@@ -132,7 +132,7 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 	if problems = append(problems, wrong...); len(problems) > 0 {
 		return nil, problems
 	}
-	transport, err := a.registries(nil)
+	transport, err := a.registries(plan.RegistryRetry, nil)
 	v.opener.Transport = transport
 	return v, err
 }

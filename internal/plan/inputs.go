@@ -35,6 +35,8 @@ type Inputs struct {
 	RegistryMirrors       []string
 	InsecureRegistries    []string
 	RegistryCAs           []string
+	RegistryRetry         string
+	ForceTag              string
 	KeepBuilder           string
 	KeepHandlers          string
 	Binfmt                string
@@ -226,6 +228,14 @@ func registryInputs() []Input {
 		{
 			Name: "registry-cas", Flag: "registry-ca", Kind: KindLines, Help: "certificate to trust a registry by, for example registry.example.org=ca.pem",
 			list: func(in *Inputs) *[]string { return &in.RegistryCAs },
+		},
+		{
+			Name: "registry-retry", Flag: "registry-retry", Kind: KindText, Default: "10m", Help: "how long to wait, all in all, for registries that are in trouble or limit requests; 0: not at all",
+			text: func(in *Inputs) *string { return &in.RegistryRetry },
+		},
+		{
+			Name: "force-tag", Flag: "force-tag", Kind: KindBool, Default: "false", Help: "move tags also if they lose platforms by it, or go back to an older commit or version",
+			text: func(in *Inputs) *string { return &in.ForceTag },
 		},
 		{
 			Name: "keep-builder", Flag: "keep-builder", Kind: KindBool, Default: "false", Help: "leave the builder container running at the end",

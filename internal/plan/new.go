@@ -27,6 +27,8 @@ func New(in Inputs, world World) (*Plan, error) {
 		Policy:          r.policy(),
 		SmokeTest:       r.smokeTest(),
 		Staged:          r.staging(),
+		RegistryRetry:   r.registryRetry(),
+		ForceTag:        r.boolean("--force-tag", in.ForceTag),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:     r.binfmtImage(),

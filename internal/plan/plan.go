@@ -28,6 +28,10 @@ type Plan struct {
 	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
 	Builder Builder           `json:"builder"`
 
+	// RegistryRetry is how long the run may wait, all in all, for registries that fail (nanoseconds).
+	RegistryRetry time.Duration `json:"registryRetry"`
+	ForceTag      bool          `json:"forceTag,omitempty"`
+
 	KeepHandlers bool   `json:"keepHandlers"`
 	Binfmt       Binfmt `json:"binfmt"`
 	// BinfmtImage is the image that emulators are taken from which this machine does not have; empty: none.

@@ -18,6 +18,7 @@ type Release struct {
 	Staged    *Staging   // nil: nothing is handed over
 	Wait      time.Duration
 	Promotion Promotion
+	ForceTag  bool
 	Verify    Level
 	Policy    Policy
 	Registries
@@ -35,6 +36,7 @@ type Promotion struct {
 type Registries struct {
 	Authorities [][]byte // further certificates to trust them by, in PEM
 	PlainHTTP   []string // hosts that speak it
+	Retry       time.Duration
 }
 
 // Repositories returns the repositories of the tags, each once, in the order of the tags.
@@ -42,7 +44,7 @@ func (r *Release) Repositories() []name.Repository { return repositories(r.Tags)
 
 // releaseRows are rows of the build's inputs that mean the same for images that exist.
 var releaseRows = []string{
-	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "summary", "report",
+	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry", "force-tag", "summary", "report",
 }
 
 // rows picks rows out of the build's inputs, in the order of the names.
@@ -60,7 +62,7 @@ func rows(names ...string) []Input {
 
 // RegistryInputs returns the inputs that say how registries are reached.
 func RegistryInputs() []Input {
-	return rows("buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas")
+	return rows("buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry")
 }
 
 // PublishInputs returns the table of the publish command's inputs.
@@ -116,6 +118,7 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Append:     r.boolean("--append", in.Append),
 		Staged:     r.staging(),
 		Wait:       r.wait(),
+		ForceTag:   r.boolean("--force-tag", in.ForceTag),
 		Verify:     oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
 		Policy:     r.policy(),
 		Registries: registries,
@@ -142,13 +145,13 @@ func NewRegistries(in Inputs, world World) (Registries, InputErrors) {
 }
 
 func (r *reader) registries() (BuilderConfig, Registries) {
+	out := Registries{Retry: r.registryRetry()}
 	config, ok := r.builderConfig()
 	if !ok {
-		return nil, Registries{}
+		return nil, out
 	}
 	r.registryInputs(config)
 	r.dockerAuthorities(config)
-	var out Registries
 	_, out.Authorities = r.takeFiles(config)
 	registries := config.Registries()
 	for _, host := range slices.Sorted(maps.Keys(registries)) {

@@ -60,12 +60,10 @@ func Assemble(images []plan.Pushed) (Document, error) { return Index{Images: ima
 func (i Index) Assemble() (Document, error) {
 	index := v1.IndexManifest{SchemaVersion: 2, MediaType: i.mediaType(), Annotations: i.Annotations}
 	for _, image := range i.Images {
-		index.Manifests = append(index.Manifests, entry(image.Descriptor))
+		index.Manifests = append(index.Manifests, image.Descriptor)
 	}
 	for _, image := range i.Images {
-		for _, attestation := range image.Attestations {
-			index.Manifests = append(index.Manifests, entry(attestation))
-		}
+		index.Manifests = append(index.Manifests, image.Attestations...)
 	}
 	raw, err := json.Marshal(index)
 	if err != nil {
@@ -84,11 +82,6 @@ func (i Index) mediaType() types.MediaType {
 		}
 	}
 	return types.DockerManifestList
-}
-
-// entry is what an index says of a manifest.
-func entry(d v1.Descriptor) v1.Descriptor {
-	return v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform, Annotations: d.Annotations}
 }
 
 // Push stores a document in every repository by its digest, unless it is there, and reads it back: all repositories then hold the same

@@ -27,7 +27,8 @@ func (r Registry) Read(ctx context.Context, repo name.Repository, pushed ocispec
 	if err != nil {
 		return nil, fmt.Errorf("repository %s: reading what was pushed: %w", repo, err)
 	}
-	children := []v1.Descriptor{root.Descriptor}
+	// What go-containerregistry adds to it from the manifest has no place in an index.
+	children := []v1.Descriptor{{MediaType: root.MediaType, Size: root.Size, Digest: root.Digest}}
 	if root.MediaType.IsIndex() {
 		index, err := Document{Raw: root.Manifest, Type: root.MediaType, Hash: root.Digest}.Index()
 		if err != nil {

@@ -61,11 +61,9 @@ func (c Client) Do(ctx context.Context, target authn.Resource, op func(ctx conte
 		var interrupted *InterruptedError
 		again := errors.As(err, &interrupted)
 		if !again && lost(err) {
-			pause := growing(try, 250*time.Millisecond, 5*time.Second)
-			if again = c.Transport.budget.take(pause); again {
-				if err := c.Transport.clock.Wait(ctx, pause); err != nil {
-					return err
-				}
+			var ended error
+			if again, ended = c.Transport.Pause(ctx, try); ended != nil {
+				return ended
 			}
 		}
 		if !again || try >= maxTries {
@@ -124,4 +122,17 @@ func LoginOf(ctx context.Context, keychain authn.Keychain, target authn.Resource
 		text += " of " + origin.Origin(target)
 	}
 	return text
+}
+
+// Pause waits for a registry to know what it was given, longer from try to try. It reports whether that was worth it: not after many
+// tries, nor when there is no time for waiting left. The error is the cause of the context's end.
+func (t *Transport) Pause(ctx context.Context, try int) (again bool, err error) {
+	pause := growing(try, 100*time.Millisecond, 5*time.Second)
+	if try >= youngTries || !t.budget.take(pause) {
+		return false, nil
+	}
+	if err := t.clock.Wait(ctx, pause); err != nil {
+		return false, err
+	}
+	return true, nil
 }
