@@ -28,6 +28,7 @@ type releaser struct {
 	verifier   *imageVerifier
 	opened     []*source.Source
 	result     *report.Released
+	asIs       bool // the index stays as it is, so that what it says of its images is for verification to judge
 }
 
 // candidate is one platform's image that will be in the index.

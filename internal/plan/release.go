@@ -27,9 +27,9 @@ type Release struct {
 
 // Promotion is what only promote is asked.
 type Promotion struct {
-	FromTag string   // the tag that names the image; empty: a digest does
-	Expect  *v1.Hash // what that tag must point at; nil: nobody said
-	Rules   []string // that give further tags
+	FromTag string        // the tag that names the image; empty: a digest does
+	Expect  *v1.Hash      // what that tag must point at; nil: nobody said
+	Rules   []ReleaseRule // that give further tags
 }
 
 // Registries is how registries are reached.
@@ -40,7 +40,7 @@ type Registries struct {
 }
 
 // Repositories returns the repositories of the tags, each once, in the order of the tags.
-func (r *Release) Repositories() []name.Repository { return repositories(r.Tags) }
+func (r *Release) Repositories() []name.Repository { return Repositories(r.Tags) }
 
 // releaseRows are rows of the build's inputs that mean the same for images that exist.
 var releaseRows = []string{
@@ -124,7 +124,7 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Registries: registries,
 		Summary:    in.Summary,
 		Report:     in.Report,
-		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: in.Rules},
+		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: r.releaseRules()},
 	}
 	if len(in.Platforms) > 0 {
 		out.Platforms = r.platforms()
@@ -198,7 +198,7 @@ func (r *reader) releaseContradictions(out *Release) {
 	if out.Staged == nil && out.Wait > 0 {
 		r.problem("--wait", r.in.Wait, "only what is handed over is waited for", "add --staged, or leave it out")
 	}
-	if r.in.Expect != "" && r.in.FromTag == "" {
+	if out.Promotion.Expect != nil && r.in.FromTag == "" {
 		r.problem("--expect", r.in.Expect, "it is compared with what --from-tag points at, and there is none", "add --from-tag, or write the digest behind the image: IMAGE@"+r.in.Expect)
 	}
 }
