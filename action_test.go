@@ -35,9 +35,11 @@ type actionInput struct {
 	Required    bool
 }
 
-func readAction(t *testing.T) actionFile {
+func readAction(t *testing.T) actionFile { return readActionFile(t, "action.yml") }
+
+func readActionFile(t *testing.T, file string) actionFile {
 	t.Helper()
-	text, err := os.ReadFile("action.yml")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +73,38 @@ func TestActionHasTheProgramsInputs(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, entries(t, readAction(t).Inputs)); diff != "" {
 		t.Errorf("action.yml differs from plan.BuildInputs() (-program +action.yml):\n%s", diff)
+	}
+}
+
+// The commands for images that exist are actions in folders of their own, with inputs of their own.
+func TestOtherActionsHaveTheirCommandsInputs(t *testing.T) {
+	t.Parallel()
+	for command, table := range map[string][]plan.Input{"publish": plan.PublishInputs(), "promote": plan.PromoteInputs()} {
+		file := command + "/action.yml"
+		var b strings.Builder
+		fmt.Fprintf(&b, "name: multiarch-action %s\ndescription: %s\nauthor: org\n\ninputs:\n", command, map[string]string{
+			"publish": "Make one verified index of images that exist, or that jobs on other machines have built, and tag it",
+			"promote": "Give an image that was tested its release tags, in other registries too, without a rebuild",
+		}[command])
+		for _, input := range table {
+			text, err := yaml.Marshal(map[string]any{"description": input.Help})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "  %s:\n    %s", input.Name, text)
+			if input.Default != "" {
+				fmt.Fprintf(&b, "    default: %q\n", input.Default)
+			}
+		}
+		b.WriteString("\noutputs:\n  digest:\n    description: digest of the index, or of the manifest if there is one platform\n" +
+			"  image:\n    description: the first tag with the digest\n\n")
+		fmt.Fprintf(&b, "runs:\n  using: node24\n  main: ../action/%s.js\n", command)
+		golden.CheckFile(t, file, b.String())
+		if main := readActionFile(t, file).Runs.Main; main != "" {
+			if _, err := os.Stat(filepath.Join(command, main)); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -132,6 +133,7 @@ func (r *releaser) before(ctx context.Context) ([]*candidate, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.appendedTo = opened.Index
 	return r.candidates(ctx, tag, opened)
 }
 
@@ -178,7 +180,7 @@ func (r *releaser) assemble(ctx context.Context, candidates []*candidate) (publi
 		}
 		return document, r.registry.Push(ctx, r.plan.Repositories(), document)
 	}
-	document, err := publish.Assemble(images)
+	document, err := r.index(candidates, images)
 	if err != nil {
 		return document, err
 	}
@@ -186,6 +188,43 @@ func (r *releaser) assemble(ctx context.Context, candidates []*candidate) (publi
 		return document, err
 	}
 	return document, r.checkIndex(registry.JustWritten(ctx), document, images)
+}
+
+// index is the index of the images. One that is the only source, and is to hold just what it holds, stays as it is, byte for byte.
+func (r *releaser) index(candidates []*candidate, images []plan.Pushed) (publish.Document, error) {
+	document, err := publish.Index{Images: images, Annotations: r.annotations(candidates)}.Assemble()
+	if err != nil || len(r.opened) != 1 || r.opened[0].Index == nil {
+		return document, err
+	}
+	made, err := document.Index()
+	if err != nil {
+		return document, err
+	}
+	only := r.opened[0]
+	same := slices.EqualFunc(made.Manifests, only.Index.Manifests, func(a, b v1.Descriptor) bool {
+		return a.Digest == b.Digest && a.Platform != nil && b.Platform != nil && a.Platform.Equals(*b.Platform)
+	})
+	if same {
+		document = publish.Document{Raw: only.Raw(), Type: only.MediaType, Hash: only.Digest}
+	}
+	return document, nil
+}
+
+// annotations of the index are those of the index that is added to; else what all images say of themselves, as a build writes it on both.
+func (r *releaser) annotations(candidates []*candidate) map[string]string {
+	if r.appendedTo != nil {
+		return r.appendedTo.Annotations
+	}
+	out := map[string]string{}
+	for key, value := range candidates[0].image.Manifest.Annotations {
+		if strings.HasPrefix(key, "org.opencontainers.image.") && !strings.HasPrefix(key, "org.opencontainers.image.base.") {
+			out[key] = value
+		}
+	}
+	for _, c := range candidates {
+		maps.DeleteFunc(out, func(key, value string) bool { return c.image.Manifest.Annotations[key] != value })
+	}
+	return out
 }
 
 // pushed is the candidate as it will stand in the index: as in the index that it comes from, if it comes from one.

@@ -27,6 +27,7 @@ type releaser struct {
 	opener     source.Opener
 	verifier   *imageVerifier
 	opened     []*source.Source
+	appendedTo *v1.IndexManifest // nil: to none
 	result     *report.Released
 	asIs       bool // the index stays as it is, so that what it says of its images is for verification to judge
 }

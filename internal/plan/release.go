@@ -47,14 +47,28 @@ var releaseRows = []string{
 	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry", "force-tag", "summary", "report",
 }
 
+// releaseHelp is what some of these rows mean there.
+var releaseHelp = map[string]string{
+	"platforms":               "platforms that must be there, and no others, for example linux/amd64,linux/arm64",
+	"tags":                    "image references to move to the result once it is verified, for example ghcr.io/owner/app:1.4",
+	"staged":                  "take the platforms that builds on many machines have handed over under a key (default: the CI host's run)",
+	"record":                  "folder with the files that builds have handed over instead of references in the registry; implies staged",
+	"buildkitd-config":        "buildkitd.toml, of which the settings of registries count",
+	"buildkitd-config-inline": "the same, as text",
+}
+
 // rows picks rows out of the build's inputs, in the order of the names.
 func rows(names ...string) []Input {
 	var out []Input
 	for _, n := range names {
 		for _, input := range BuildInputs() {
-			if input.Name == n {
-				out = append(out, input)
+			if input.Name != n {
+				continue
 			}
+			if help := releaseHelp[n]; help != "" {
+				input.Help = help
+			}
+			out = append(out, input)
 		}
 	}
 	return out
