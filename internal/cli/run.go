@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/org/multiarch-action/internal/build"
@@ -26,6 +27,7 @@ type run struct {
 	timeline *report.Timeline
 	registry publish.Registry
 	report   *report.Report
+	noting   sync.Mutex // one note of the report at a time, while nodes build
 
 	home         *setup.Home
 	engine       *setup.Engine
@@ -80,7 +82,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	if ctx.Err() != nil {
 		r.report.Outcome = report.Cancelled
 	} else if err != nil {
-		r.report.Error = err.Error()
+		r.report.Error, r.report.Explanation = err.Error(), explanationOf(err)
 		if errors.Is(err, errRejected) {
 			r.report.Outcome = report.Rejected
 		}

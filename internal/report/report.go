@@ -33,6 +33,7 @@ type Report struct {
 	Outcome       Outcome        `json:"outcome"`
 	Verify        plan.Level     `json:"verify"` // how much of each platform was checked
 	Error         string         `json:"error,omitempty"`
+	*Explanation                 // of the error, where it is a known one
 	Image         string         `json:"image,omitempty"`  // first tag and digest: what to pull
 	Digest        string         `json:"digest,omitempty"` // of the index, or of the manifest if there is one platform
 	ImageID       string         `json:"imageID,omitempty"`
@@ -105,7 +106,7 @@ type Failure struct {
 	ExitCode int      `json:"exitCode,omitempty"`
 	Output   []string `json:"output,omitempty"` // the last lines
 	Error    string   `json:"error"`
-	Hint     string   `json:"hint,omitempty"`
+	Explanation
 }
 
 // Crash is of an emulator, after which the platform was tried once more.
