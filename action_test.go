@@ -204,13 +204,33 @@ func TestInputsDocument(t *testing.T) {
 	b.WriteString("<!-- Made from plan.BuildInputs() by: go test . -run TestInputsDocument -update -->\n" +
 		"# Inputs of the build\n\n" +
 		"A flag wins over the environment. In the environment of GitHub Actions the name is `INPUT_` and the input's name in capital letters,\n" +
-		"hyphens kept; in Woodpecker and Drone it is `PLUGIN_` instead of `MULTIARCH_`; these win over `MULTIARCH_`.\n\n" +
-		"| Input | Flag | Environment | Kind | Default | Meaning |\n|---|---|---|---|---|---|\n")
+		"hyphens kept; in Woodpecker and Drone it is `PLUGIN_` instead of `MULTIARCH_`; these win over `MULTIARCH_`.\n")
+	inputTable(t, &b, plan.BuildInputs())
+	golden.CheckFile(t, "docs/inputs.md", b.String())
+}
+
+func TestReleaseInputsDocument(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("<!-- Made from plan.PublishInputs() and plan.PromoteInputs() by: go test . -run TestReleaseInputsDocument -update -->\n" +
+		"# Inputs of publish and promote\n\n" +
+		"Where they come from is as for [those of the build](inputs.md). On GitHub they are the inputs of `org/multiarch-action/publish` and\n" +
+		"`org/multiarch-action/promote`.\n\n## publish\n")
+	inputTable(t, &b, plan.PublishInputs())
+	b.WriteString("\n## promote\n")
+	inputTable(t, &b, plan.PromoteInputs())
+	golden.CheckFile(t, "docs/release-inputs.md", b.String())
+}
+
+// inputTable writes a table of inputs, and what their kinds mean.
+func inputTable(t *testing.T, b *strings.Builder, table []plan.Input) {
+	t.Helper()
+	b.WriteString("\n| Input | Flag | Environment | Kind | Default | Meaning |\n|---|---|---|---|---|---|\n")
 	kinds := map[plan.Kind]string{}
-	for _, input := range plan.BuildInputs() {
+	for _, input := range table {
 		flag := "`--" + input.Flag + "`"
 		switch {
-		case input.Name == "context":
+		case input.Name == "context", input.Name == "sources":
 			flag = "(the argument)"
 		case input.Flag == "":
 			flag = "none: it would be in the list of processes"
@@ -222,7 +242,7 @@ func TestInputsDocument(t *testing.T) {
 		if input.Default != "" {
 			value = "`" + input.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s | %s | %s |\n", input.Name, flag, "MULTIARCH_"+strings.ToUpper(strings.ReplaceAll(input.Name, "-", "_")),
+		fmt.Fprintf(b, "| `%s` | %s | `%s` | %s | %s | %s |\n", input.Name, flag, "MULTIARCH_"+strings.ToUpper(strings.ReplaceAll(input.Name, "-", "_")),
 			input.Kind, value, strings.ReplaceAll(input.Help, "|", `\|`))
 		kinds[input.Kind] = kindMeanings[input.Kind]
 	}
@@ -231,9 +251,8 @@ func TestInputsDocument(t *testing.T) {
 		if kinds[kind] == "" {
 			t.Errorf("the kind %s has no meaning", kind)
 		}
-		fmt.Fprintf(&b, "- %s: %s\n", kind, kinds[kind])
+		fmt.Fprintf(b, "- %s: %s\n", kind, kinds[kind])
 	}
-	golden.CheckFile(t, "docs/inputs.md", b.String())
 }
 
 var kindMeanings = map[plan.Kind]string{

@@ -27,7 +27,7 @@ IMAGE@DIGEST names what was tested. With --from-tag a tag names it; with --expec
 at the digest. An older release does not take latest, or a tag such as 1 or 1.4, from a newer one that the
 repository's tags name: tags of --rules are left out then, those of --tag are refused, unless --force-tag.
 
-Every flag can also be given in the environment, by the names in docs/promote.md.
+Every flag can also be given in the environment, by the names in docs/release-inputs.md.
 
 Exit status: 0 done; 1 a registry failed, or a tag would lose something; 2 the request does not fit, nothing
 was written; 3 verification found something, no tag was moved; 130 cancelled.`,
@@ -36,7 +36,9 @@ was written; 3 verification found something, no tag was moved; 130 cancelled.`,
   multiarch-action promote ghcr.io/owner/app@sha256:DIGEST --rules 'type=semver,pattern={{major}}.{{minor}},value=1.4.0'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inputs.Sources = args
-			a.fromEnvironment(cmd.Flags(), plan.PromoteInputs(), &inputs)
+			if err := a.fromEnvironment(cmd.Flags(), plan.PromoteInputs(), &inputs); err != nil {
+				return err
+			}
 			r, err := a.newReleaser(inputs)
 			if err != nil {
 				return err

@@ -29,7 +29,7 @@ the tags' repositories where they lack, the index is pushed by digest and read b
 Platforms are taken from the images' configs, never from names. Attestations in a source's index go along.
 With --platform exactly these must be there, and the index has their order.
 
-Every flag can also be given in the environment, by the names in docs/publish.md.
+Every flag can also be given in the environment, by the names in docs/release-inputs.md.
 
 Exit status: 0 done; 1 a registry failed, or a staged platform did not come; 2 the request or the images do
 not fit, nothing was written; 3 verification found something, no tag was moved; 130 cancelled.`,
