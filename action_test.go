@@ -203,6 +203,7 @@ func TestInputsDocument(t *testing.T) {
 }
 
 var kindMeanings = map[plan.Kind]string{
+	plan.KindKey:     "one value, or `true` to have it chosen; the flag alone means `true`, with a value it is written with `=`",
 	plan.KindText:    "one value",
 	plan.KindBool:    "`true` or `false`; the flag alone means `true`",
 	plan.KindList:    "values separated by commas or lines; the flag may also be repeated",

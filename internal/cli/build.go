@@ -41,7 +41,7 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 				inputs.Context = args[0]
 			}
 			defer a.stdin.close()
-			if err := a.fromEnvironment(cmd.Flags(), &inputs); err != nil {
+			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
 				return err
 			}
 			p, err := a.plan(inputs)
@@ -95,19 +95,19 @@ func (f *inputFlag) Set(text string) error {
 }
 
 func noOptDefault(input plan.Input) string {
-	if input.Kind == plan.KindBool {
+	if input.Kind == plan.KindBool || input.Kind == plan.KindKey {
 		return "true"
 	}
 	return ""
 }
 
-// fromEnvironment fills in what no flag has said.
-func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) error {
+// fromEnvironment fills in what the command line has not said.
+func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *plan.Inputs) error {
 	var problems plan.InputErrors
-	for _, input := range plan.BuildInputs() {
+	for _, input := range table {
 		text := a.host.Input(input.Name)
 		switch {
-		case text == "" || flags.Changed(input.Flag):
+		case text == "" || said(flags, input, inputs):
 		case input.IsList():
 			values, err := input.Kind.Split(text)
 			if err != nil {
@@ -115,7 +115,7 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) error {
 				problems = append(problems, &plan.InputError{Input: input.Label(), Rule: err.(*plan.InputError).Rule, Hint: err.(*plan.InputError).Hint}) //nolint:errorlint // Split returns nothing else
 			}
 			*input.Environment(inputs) = values
-		case input.Flag != "" || *input.Text(inputs) == "":
+		default:
 			*input.Text(inputs) = text
 		}
 	}
@@ -125,19 +125,39 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) error {
 	return nil
 }
 
-func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, fmt.Errorf("working directory: reading: %w", err)
+// said tells whether the command line holds an input: as a flag, or as an argument.
+func said(flags *pflag.FlagSet, input plan.Input, inputs *plan.Inputs) bool {
+	switch {
+	case input.Flag != "":
+		return flags.Changed(input.Flag)
+	case input.IsList():
+		return len(*input.List(inputs)) > 0
 	}
-	p, err := plan.New(inputs, plan.World{
-		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(),
-		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
-	})
+	return *input.Text(inputs) != ""
+}
+
+func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
+	world, err := a.planWorld()
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.New(inputs, world)
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}
 	return p, err
+}
+
+// planWorld is what a plan may ask of the machine.
+func (a *app) planWorld() (plan.World, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return plan.World{}, fmt.Errorf("working directory: reading: %w", err)
+	}
+	return plan.World{
+		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
+		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
+	}, nil
 }
 
 func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
@@ -172,8 +192,13 @@ func planLines(p *plan.Plan) []string {
 		for _, repo := range p.Repositories() {
 			lines = append(lines, "push by digest to "+repo.Name())
 		}
-		for _, tag := range p.Tags {
-			lines = append(lines, "move the tag "+tag.Name())
+		switch {
+		case p.Staged != nil:
+			lines = append(lines, stagingLine(p.Staged))
+		default:
+			for _, tag := range p.Tags {
+				lines = append(lines, "move the tag "+tag.Name())
+			}
 		}
 	}
 	if p.Load {

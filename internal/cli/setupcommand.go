@@ -39,7 +39,7 @@ that an emulator can be had for.`,
   multiarch-action setup --no-builder --json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.fromEnvironment(cmd.Flags(), &inputs); err != nil {
+			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
 				return err
 			}
 			return a.setup(cmd.Context(), inputs, flags)

@@ -22,7 +22,7 @@ func TestBuildInputsIsAConsistentTable(t *testing.T) {
 			t.Errorf("%s: another input has the flag --%s or -%s", input.Name, input.Flag, input.Short)
 		}
 		flags[input.Flag], flags["-"+input.Short] = true, true
-		if isList := input.Kind != plan.KindText && input.Kind != plan.KindBool; isList != input.IsList() {
+		if isList := input.Kind != plan.KindText && input.Kind != plan.KindBool && input.Kind != plan.KindKey; isList != input.IsList() {
 			t.Errorf("%s: it is a list by its kind: %t, by its place: %t", input.Name, isList, input.IsList())
 		}
 		var place any

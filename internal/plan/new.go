@@ -17,27 +17,31 @@ import (
 func New(in Inputs, world World) (*Plan, error) {
 	r := &reader{in: in, world: world}
 	p := &Plan{
-		Target:       strings.TrimSpace(in.Target),
-		Platforms:    r.platforms(),
-		BuildArgs:    r.buildArgs(),
-		Tags:         r.tags(),
-		Push:         r.boolean("--push", in.Push),
-		Load:         r.boolean("--load", in.Load),
-		Verify:       oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
-		Policy:       r.policy(),
-		SmokeTest:    r.smokeTest(),
-		KeepHandlers: r.boolean("--keep-handlers", in.KeepHandlers),
-		Binfmt:       oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
-		BinfmtImage:  r.binfmtImage(),
-		Call:         r.call(),
-		Labels:       r.labels(),
-		Contexts:     r.namedContexts(),
-		Steps:        r.steps(),
-		Summary:      in.Summary,
-		Report:       in.Report,
-		Progress:     oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
+		Target:        strings.TrimSpace(in.Target),
+		Platforms:     r.platforms(),
+		BuildArgs:     r.buildArgs(),
+		Tags:          r.tags(),
+		Push:          r.boolean("--push", in.Push),
+		Load:          r.boolean("--load", in.Load),
+		Verify:        oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Policy:        r.policy(),
+		SmokeTest:     r.smokeTest(),
+		RegistryRetry: r.registryRetry(),
+		ForceTag:      r.boolean("--force-tag", in.ForceTag),
+		Staged:        r.staging(),
+		KeepHandlers:  r.boolean("--keep-handlers", in.KeepHandlers),
+		Binfmt:        oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
+		BinfmtImage:   r.binfmtImage(),
+		Call:          r.call(),
+		Labels:        r.labels(),
+		Contexts:      r.namedContexts(),
+		Steps:         r.steps(),
+		Summary:       in.Summary,
+		Report:        in.Report,
+		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
 	}
 	p.SourceDateEpoch = r.sourceDateEpoch(p.BuildArgs)
+	p.Push = p.Push || p.Staged != nil
 	r.files(p)
 	p.Overrides = r.overrides(p)
 	p.Secrets, p.SSH = r.secrets(p), r.ssh(p)
@@ -169,11 +173,16 @@ func (r *reader) contradictions(p *Plan) {
 	if len(r.in.Platforms) == 0 && p.Call.Method == CallBuild {
 		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
 	}
-	if p.Push && len(r.in.Tags) == 0 {
+	if p.Staged != nil && len(r.in.Tags) == 0 {
+		r.problem("--staged", "", "no tag says for which repository", "add --tag as for publish, for example --tag ghcr.io/owner/app:1.4; it will not be moved")
+	} else if p.Push && len(r.in.Tags) == 0 {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
 	if p.Load && len(r.in.Platforms) > 1 {
 		r.problem("--load", "", fmt.Sprintf("the Docker engine's image store holds one platform a tag, and %d are asked for", len(r.in.Platforms)), "name one --platform, or use --push")
+	}
+	if p.Load && p.Staged != nil {
+		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
 	if p.Load && len(r.in.Tags) == 0 {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")
