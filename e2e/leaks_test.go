@@ -20,7 +20,7 @@ import (
 
 // usesSecrets takes long enough to be looked at.
 const usesSecrets = `FROM busybox
-RUN --mount=type=secret,id=token,env=TOKEN --mount=type=secret,id=file --mount=type=ssh [ ${#TOKEN} = 26 ] && sleep 2 && wc -c < /run/secrets/file > /size
+RUN --mount=type=secret,id=token,env=TOKEN --mount=type=secret,id=file --mount=type=ssh [ ${#TOKEN} = 26 ] && sleep 2 && echo "it is $TOKEN" && wc -c < /run/secrets/file > /size
 `
 
 // needles are what must be nowhere: values, and what base64 makes of them at each offset.
@@ -94,6 +94,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Error("no process of the run was seen")
 	}
 	r.wantCode(t, 0)
+	r.wantStderr(t, "| it is ***")
 	wantNoNeedle(t, needles, "standard error", []byte(r.stderr))
 	wantNoNeedle(t, needles, "standard output, which holds the report", []byte(r.stdout))
 	for name, ref := range map[string]string{"image": ref, "cache": cache + "-linux-arm64"} {

@@ -91,6 +91,7 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 	var g errgroup.Group
 	g.Go(func() error {
 		for message := range status {
+			j.secrets.message(message)
 			j.log.add(message)
 			j.caches.watchImports(message)
 			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
@@ -147,6 +148,7 @@ var errNothingGood = errors.New("no platform is good")
 type job struct {
 	Request
 	sources     *sources
+	secrets     *redactor
 	caches      cacheUse
 	showing     sync.Mutex // one message at a time
 	results     []Result
@@ -160,7 +162,7 @@ func newJob(request Request) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{Request: request, sources: sources, log: newVertexLog(), started: time.Now()}
+	j := &job{Request: request, sources: sources, secrets: newRedactor(request.Plan.Secrets), log: newVertexLog(), started: time.Now()}
 	for _, p := range request.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
