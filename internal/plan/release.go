@@ -116,7 +116,7 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Append:     r.boolean("--append", in.Append),
 		Staged:     r.staging(),
 		Wait:       r.wait(),
-		Verify:     oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Verify:     oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:     r.policy(),
 		Registries: registries,
 		Summary:    in.Summary,
