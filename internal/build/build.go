@@ -85,6 +85,7 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 	var g errgroup.Group
 	g.Go(func() error {
 		for message := range status {
+			j.secrets.message(message)
 			j.log.add(message)
 			j.caches.watchImports(message)
 			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
@@ -141,6 +142,7 @@ var errNothingGood = errors.New("no platform is good")
 type job struct {
 	Request
 	sources     *sources
+	secrets     *redactor
 	caches      cacheUse
 	showing     sync.Mutex // one message at a time
 	results     []Result
@@ -157,8 +159,10 @@ func newJob(request Request) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{Request: request, sources: sources, log: newVertexLog(), started: time.Now()}
-	j.noInspector = errNoInspector
+	j := &job{
+		Request: request, sources: sources, secrets: newRedactor(request.Plan.Secrets), log: newVertexLog(), started: time.Now(),
+		noInspector: errNoInspector,
+	}
 	if request.Inspector != nil {
 		j.inspector, j.noInspector = request.Inspector()
 	}

@@ -247,19 +247,6 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	return s
 }
 
-// cacheProblem tells of a cache that could not be used. It may be called from several goroutines.
-func (r *run) cacheProblem(p *build.CacheProblem) {
-	r.noting.Lock()
-	defer r.noting.Unlock()
-	text := strings.TrimPrefix(p.Error(), "cache ")
-	if p.Missing() {
-		r.say("cache", "%s", text)
-		return
-	}
-	r.report.Notes = append(r.report.Notes, p.Error())
-	r.say("cache", "warning: %s", text)
-}
-
 // ask is an error if the node does not answer. It does not ask for platforms: that would make BuildKit look for emulators anew.
 func (n *node) ask(ctx context.Context) error {
 	_, err := n.client.Info(ctx)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,6 +182,19 @@ func (r *run) check() build.Check {
 		return nil
 	}
 	return r.verification.image
+}
+
+// cacheProblem tells of a cache that could not be used. It may be called from several goroutines.
+func (r *run) cacheProblem(p *build.CacheProblem) {
+	r.noting.Lock()
+	defer r.noting.Unlock()
+	text := strings.TrimPrefix(p.Error(), "cache ")
+	if p.Missing() {
+		r.say("cache", "%s", text)
+		return
+	}
+	r.report.Notes = append(r.report.Notes, p.Error())
+	r.say("cache", "warning: %s", text)
 }
 
 // display shows the build the way the user asked for.
