@@ -28,6 +28,9 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	if err := r.verdict(); err != nil {
 		return err
 	}
+	if r.plan.Staged != nil {
+		return r.handOver(ctx, images)
+	}
 	var document publish.Document
 	err := r.stage("publish/index", func() (err error) {
 		document, err = r.document(ctx, images)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/org/multiarch-action/internal/build"
@@ -27,6 +28,7 @@ type run struct {
 	registry publish.Registry
 	patience *registry.Transport // of everybody who asks registries
 	report   *report.Report
+	noting   sync.Mutex // one note of the report at a time, while nodes build
 
 	home         *setup.Home
 	engine       *setup.Engine
@@ -82,7 +84,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	if ctx.Err() != nil {
 		r.report.Outcome = report.Cancelled
 	} else if err != nil {
-		r.report.Error = err.Error()
+		r.report.Error, r.report.Explanation = err.Error(), explanationOf(err)
 		if errors.Is(err, errRejected) {
 			r.report.Outcome = report.Rejected
 		}
@@ -103,6 +105,9 @@ func (r *run) stages(ctx context.Context) error {
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
 	defer context.AfterFunc(ctx, func() { _ = r.closeNodes(ctx) })()
+	if err := r.beginStaged(ctx); err != nil {
+		return err
+	}
 	var exported []build.Exported
 	err := r.stage("build", func() (err error) {
 		exported, err = r.build(ctx)

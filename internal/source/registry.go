@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -24,6 +25,16 @@ var accepted = []types.MediaType{types.OCIImageIndex, types.DockerManifestList, 
 type remoteStore struct {
 	repo   name.Repository
 	client *http.Client
+}
+
+// insecure makes a reference one that is read by plain HTTP, if its registry speaks that.
+func (o Opener) insecure(ref Reference) Reference {
+	if slices.Contains(o.PlainHTTP, ref.remote.Context().RegistryStr()) {
+		if plain, err := name.ParseReference(ref.remote.Name(), name.Insecure); err == nil {
+			ref.remote = plain
+		}
+	}
+	return ref
 }
 
 // openRemote reads without a login first: most images need none, and a wrong or old password would keep them from being read.
