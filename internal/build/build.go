@@ -39,6 +39,9 @@ type Request struct {
 	// Retry is told that an emulator crashed, in a step or in the smoke test of a platform, before the platform is given up. It may
 	// provide another emulator. If it reports true, the platform is tried once more. It may be nil, and be called from several goroutines.
 	Retry func(ctx context.Context, p plan.Platform, crash *Failure) (again bool)
+	// PushAgain is told that the builder could not push what it has built, the how many-th time. If it reports true, it has waited, and what
+	// is good is built, checked and pushed once more, mostly from the cache. It may be nil.
+	PushAgain func(ctx context.Context, failure error, try int) (again bool)
 	// CacheProblem is told of a cache that could not be used; nil: nobody is.
 	CacheProblem func(*CacheProblem)
 	// Archive returns the context, from its beginning, where it came by standard input.
@@ -69,6 +72,18 @@ func (r Result) Good() bool { return r.Done && r.Failure == nil && !plan.Failed(
 // All builds the platforms of a plan and returns their results in the plan's order. An error means that the builder could not
 // work; a platform that fails is no error but a result.
 func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Result, Exported, error) {
+	results, exported, err := once(ctx, builder, request)
+	for try := 1; ctx.Err() == nil && isPush(err) && request.PushAgain != nil && request.PushAgain(ctx, err, try); try++ {
+		rest := request.good(results)
+		var again []Result
+		again, exported, err = once(ctx, builder, rest)
+		replace(results, again)
+	}
+	return results, exported, err
+}
+
+// once builds the platforms of a request.
+func once(ctx context.Context, builder *buildkit.Client, request Request) ([]Result, Exported, error) {
 	j, err := newJob(request)
 	if err != nil {
 		return nil, Exported{}, err

@@ -27,6 +27,7 @@ type run struct {
 	started  time.Time
 	timeline *report.Timeline
 	registry publish.Registry
+	patience *registry.Transport // of everybody who asks registries
 	report   *report.Report
 	noting   sync.Mutex // one note of the report at a time, while nodes build
 
@@ -57,6 +58,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
 		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
+		patience:     transport,
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.verification.version = a.version()
