@@ -39,10 +39,15 @@ type Request struct {
 	// Retry is told that an emulator crashed, in a step or in the smoke test of a platform, before the platform is given up. It may
 	// provide another emulator. If it reports true, the platform is tried once more. It may be nil, and be called from several goroutines.
 	Retry func(ctx context.Context, p plan.Platform, crash *Failure) (again bool)
+	// PushAgain is told that the builder could not push what it has built, the how many-th time. If it reports true, it has waited, and what
+	// is good is built, checked and pushed once more, mostly from the cache. It may be nil.
+	PushAgain func(ctx context.Context, failure error, try int) (again bool)
 	// CacheProblem is told of a cache that could not be used; nil: nobody is.
 	CacheProblem func(*CacheProblem)
 	// Archive returns the context, from its beginning, where it came by standard input.
 	Archive func() io.ReadCloser
+	// Inspector finds the program for Files.Inspect, or says why there is none; nil: Check does not use that.
+	Inspector func() (*Inspector, error)
 	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
 	NamePlatforms bool
 }
@@ -67,6 +72,18 @@ func (r Result) Good() bool { return r.Done && r.Failure == nil && !plan.Failed(
 // All builds the platforms of a plan and returns their results in the plan's order. An error means that the builder could not
 // work; a platform that fails is no error but a result.
 func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Result, Exported, error) {
+	results, exported, err := once(ctx, builder, request)
+	for try := 1; ctx.Err() == nil && isPush(err) && request.PushAgain != nil && request.PushAgain(ctx, err, try); try++ {
+		rest := request.good(results)
+		var again []Result
+		again, exported, err = once(ctx, builder, rest)
+		replace(results, again)
+	}
+	return results, exported, err
+}
+
+// once builds the platforms of a request.
+func once(ctx context.Context, builder *buildkit.Client, request Request) ([]Result, Exported, error) {
 	j, err := newJob(request)
 	if err != nil {
 		return nil, Exported{}, err
@@ -83,6 +100,7 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 	var g errgroup.Group
 	g.Go(func() error {
 		for message := range status {
+			j.secrets.message(message)
 			j.log.add(message)
 			j.caches.watchImports(message)
 			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
@@ -139,12 +157,15 @@ var errNothingGood = errors.New("no platform is good")
 type job struct {
 	Request
 	sources     *sources
+	secrets     *redactor
 	caches      cacheUse
 	showing     sync.Mutex // one message at a time
 	results     []Result
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	inspector   *Inspector
+	noInspector error       // why there is none
 	archives    []*unpacker // by form; written by the exporters
 }
 
@@ -153,7 +174,13 @@ func newJob(request Request) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{Request: request, sources: sources, log: newVertexLog(), started: time.Now()}
+	j := &job{
+		Request: request, sources: sources, secrets: newRedactor(request.Plan.Secrets), log: newVertexLog(), started: time.Now(),
+		noInspector: errNoInspector,
+	}
+	if request.Inspector != nil {
+		j.inspector, j.noInspector = request.Inspector()
+	}
 	for _, p := range request.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
@@ -164,6 +191,9 @@ func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
 	attachables, err := j.sources.attachables()
 	if err != nil {
 		return buildkit.SolveOpt{}, err
+	}
+	if j.inspector != nil {
+		j.sources.mounts[inspectorMount] = executable(j.inspector.File)
 	}
 	exports, err := j.exports(ctx)
 	if err != nil {

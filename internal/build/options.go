@@ -3,6 +3,7 @@ package build
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,11 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	}
 	if epoch := p.SourceDateEpoch; epoch != nil {
 		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
+	}
+	for name, value := range dockerProxies() {
+		if !slices.ContainsFunc(p.BuildArgs, func(arg plan.BuildArg) bool { return strings.EqualFold(arg.Name, name) }) {
+			opt["build-arg:"+name] = value
+		}
 	}
 	for _, arg := range p.BuildArgs {
 		opt["build-arg:"+arg.Name] = arg.Value

@@ -81,7 +81,10 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
-	root.AddCommand(a.buildCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(), a.publishCommand(), a.migrateCommand(), a.cleanupCommand(), helperCommand(), guardCommand())
+	root.AddCommand(
+		a.buildCommand(), a.publishCommand(), a.promoteCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(),
+		a.migrateCommand(), a.cleanupCommand(), helperCommand(), guardCommand(), a.inspectorCommand(),
+	)
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type run struct {
 	started  time.Time
 	timeline *report.Timeline
 	registry publish.Registry
+	patience *registry.Transport // of everybody who asks registries
 	report   *report.Report
 	noting   sync.Mutex // one note of the report at a time, while nodes build
 
@@ -56,7 +58,12 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
 		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
+		patience:     transport,
 		verification: verification{level: p.Verify, policy: p.Policy},
+	}
+	r.verification.version = a.version()
+	r.verification.slow = func(why string) {
+		r.say("verify", "all files are read through the builder's API, which takes longer for images with many: %s", why)
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
@@ -177,6 +184,19 @@ func (r *run) check() build.Check {
 		return nil
 	}
 	return r.verification.image
+}
+
+// cacheProblem tells of a cache that could not be used. It may be called from several goroutines.
+func (r *run) cacheProblem(p *build.CacheProblem) {
+	r.noting.Lock()
+	defer r.noting.Unlock()
+	text := strings.TrimPrefix(p.Error(), "cache ")
+	if p.Missing() {
+		r.say("cache", "%s", text)
+		return
+	}
+	r.report.Notes = append(r.report.Notes, p.Error())
+	r.say("cache", "warning: %s", text)
 }
 
 // display shows the build the way the user asked for.

@@ -28,7 +28,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		Load:          to.Load,
 		Outputs:       to.Outputs,
 		Attest:        r.attestations(to),
-		Verify:        oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:        r.policy(),
 		SmokeTest:     r.smokeTest(),
 		RegistryRetry: r.registryRetry(),

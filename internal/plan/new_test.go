@@ -87,7 +87,7 @@ func wrongInputs() []wrongInput {
 		{name: "a push without a tag", change: set(func(in *plan.Inputs) *string { return &in.Push }, "true"), want: `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
 		{name: "a load without a tag", change: set(func(in *plan.Inputs) *string { return &in.Load }, "true"), want: `--load: there is no tag to load the image under; add --tag, for example --tag app:dev`},
 		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
-		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, full, manifest, off`},
+		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: full, static, manifest, off`},
 		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "rawjson"), want: `--progress "rawjson": it is not one of the known values; write one of: auto, plain, tty, quiet`},
 		{name: "no context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "nowhere"), want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
 		{name: "a file as context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "Dockerfile"), want: `context "Dockerfile": there is no such folder; name the folder that holds what the Dockerfile copies`},

@@ -150,9 +150,10 @@ func (p *Plan) Index() bool {
 }
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
-func (p *Plan) Repositories() []name.Repository { return repositories(p.Tags) }
+func (p *Plan) Repositories() []name.Repository { return Repositories(p.Tags) }
 
-func repositories(tags []Tag) []name.Repository {
+// Repositories returns the repositories of tags, each once, in the order of the tags.
+func Repositories(tags []Tag) []name.Repository {
 	var out []name.Repository
 	seen := map[string]bool{}
 	for _, tag := range tags {
