@@ -8,8 +8,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Action is how workflows name this program.
-const Action = "org/multiarch-action@v1"
+// How workflows name this program: what builds, and what publishes what other jobs have built.
+const (
+	Action        = "org/multiarch-action@v1"
+	PublishAction = "org/multiarch-action/publish@v1"
+)
 
 // The actions that one step of ours stands for.
 const (
