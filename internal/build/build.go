@@ -44,6 +44,8 @@ type Request struct {
 	CacheProblem func(*CacheProblem)
 	// Archive returns the context, from its beginning, where it came by standard input.
 	Archive func() io.ReadCloser
+	// Inspector finds the program for Files.Inspect, or says why there is none; nil: Check does not use that.
+	Inspector func() (*Inspector, error)
 	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
 	NamePlatforms bool
 }
@@ -153,6 +155,8 @@ type job struct {
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	inspector   *Inspector
+	noInspector error // why there is none
 }
 
 func newJob(request Request) (*job, error) {
@@ -161,6 +165,10 @@ func newJob(request Request) (*job, error) {
 		return nil, err
 	}
 	j := &job{Request: request, sources: sources, log: newVertexLog(), started: time.Now()}
+	j.noInspector = errNoInspector
+	if request.Inspector != nil {
+		j.inspector, j.noInspector = request.Inspector()
+	}
 	for _, p := range request.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
@@ -171,6 +179,9 @@ func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
 	attachables, err := j.sources.attachables()
 	if err != nil {
 		return buildkit.SolveOpt{}, err
+	}
+	if j.inspector != nil {
+		j.sources.mounts[inspectorMount] = executable(j.inspector.File)
 	}
 	opt := buildkit.SolveOpt{
 		LocalMounts: j.sources.mounts,

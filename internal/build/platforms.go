@@ -151,7 +151,7 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		return &Failure{Err: fmt.Errorf("%s: reading the image's config: %w", r.Platform, err)}
 	}
 	if j.Check != nil {
-		findings, err := j.Check(ctx, r.Platform, r.Config, &Files{ref: s.ref})
+		findings, err := j.Check(ctx, r.Platform, r.Config, &Files{ref: s.ref, run: j, api: c, name: r.Platform.String()})
 		if err != nil {
 			return &Failure{Err: fmt.Errorf("%s: verifying: %w", r.Platform, err)}
 		}

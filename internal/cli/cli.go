@@ -82,8 +82,8 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
 	root.AddCommand(
-		a.buildCommand(), a.publishCommand(), a.promoteCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(),
-		a.cleanupCommand(), helperCommand(), guardCommand(),
+		a.buildCommand(), a.publishCommand(), a.promoteCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(), a.migrateCommand(),
+		a.cleanupCommand(), helperCommand(), guardCommand(), a.inspectorCommand(),
 	)
 	return root
 }

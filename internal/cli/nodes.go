@@ -212,6 +212,9 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	if n.here {
 		request.Emulated, request.Retry = r.emulated, r.retry
 	}
+	if r.plan.Verify == plan.VerifyFull {
+		request.Inspector = func() (*build.Inspector, error) { return inspectorFor(n.offer.Listed) }
+	}
 	if r.engine != nil {
 		request.Load = r.engine.LoadImage
 	}

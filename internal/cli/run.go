@@ -55,6 +55,10 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
+	r.verification.version = a.version()
+	r.verification.slow = func(why string) {
+		r.say("verify", "all files are read through the builder's API, which takes longer for images with many: %s", why)
+	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
 	for _, platform := range p.Platforms {

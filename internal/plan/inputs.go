@@ -210,7 +210,7 @@ func proofInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.QEMUCPU },
 		},
 		{
-			Name: "verify", Flag: "verify", Kind: KindText, Default: "static", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
+			Name: "verify", Flag: "verify", Kind: KindText, Default: "full", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
 			text: func(in *Inputs) *string { return &in.Verify },
 		},
 		{

@@ -23,7 +23,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		Tags:          r.tags(),
 		Push:          r.boolean("--push", in.Push),
 		Load:          r.boolean("--load", in.Load),
-		Verify:        oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:        r.policy(),
 		SmokeTest:     r.smokeTest(),
 		RegistryRetry: r.registryRetry(),

@@ -133,7 +133,7 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Staged:     r.staging(),
 		Wait:       r.wait(),
 		ForceTag:   r.boolean("--force-tag", in.ForceTag),
-		Verify:     oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Verify:     oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:     r.policy(),
 		Registries: registries,
 		Summary:    in.Summary,
