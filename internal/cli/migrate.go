@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,7 @@ func (a *app) migrate(file string, write bool) error {
 		return fmt.Errorf("workflow: reading: %w", err)
 	}
 	known := migrate.Known{}
-	for _, input := range plan.BuildInputs() {
+	for _, input := range slices.Concat(plan.BuildInputs(), plan.PublishInputs()) {
 		known.Inputs = append(known.Inputs, input.Name)
 	}
 	moved, err := migrate.Workflow(string(text), known)

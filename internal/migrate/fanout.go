@@ -54,7 +54,7 @@ func (m *mover) fanOut(build, merge *job) {
 
 	old := merge.merges()
 	n := m.newStep(merge, old)
-	n.uses = PublishAction
+	n.action = PublishAction
 	n.set("staged", scalar("true"))
 	if platforms := matrixPlatforms(build); len(platforms) > 0 {
 		n.set("platforms", scalar(strings.Join(platforms, ",")))

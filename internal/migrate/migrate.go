@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Action is how workflows name this program, and PublishAction its command publish.
+// How workflows name this program: what builds, and what publishes what other jobs have built.
 const (
 	Action        = "org/multiarch-action@v1"
 	PublishAction = "org/multiarch-action/publish@v1"

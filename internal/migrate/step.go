@@ -11,12 +11,12 @@ import (
 
 // newStep is the step of ours that takes the place of others.
 type newStep struct {
-	mover *mover
-	job   *job
-	uses  string
-	node  *yaml.Node // without uses and with
-	with  []input    // in the order in which they are written
-	notes []string
+	mover  *mover
+	job    *job
+	action string
+	node   *yaml.Node // without with
+	with   []input    // in the order in which they are written
+	notes  []string
 }
 
 type input struct {
@@ -26,7 +26,7 @@ type input struct {
 
 // newStep begins a step that has everything of an old one but what it uses.
 func (m *mover) newStep(j *job, old *step) *newStep {
-	n := &newStep{mover: m, job: j, uses: Action, node: &yaml.Node{Kind: yaml.MappingNode}}
+	n := &newStep{mover: m, job: j, action: Action, node: &yaml.Node{Kind: yaml.MappingNode}}
 	for i := 0; i+1 < len(old.node.Content); i += 2 {
 		switch key := old.node.Content[i]; key.Value {
 		case "uses", "with", "run", "shell", "working-directory":
@@ -158,9 +158,9 @@ func (n *newStep) render(indent string) string {
 		for _, i := range n.with {
 			with.Content = append(with.Content, scalar(i.name), i.value)
 		}
-		n.node.Content = append(n.node.Content, scalar("uses"), scalar(n.uses), scalar("with"), with)
+		n.node.Content = append(n.node.Content, scalar("uses"), scalar(n.action), scalar("with"), with)
 	} else {
-		n.node.Content = append(n.node.Content, scalar("uses"), scalar(n.uses))
+		n.node.Content = append(n.node.Content, scalar("uses"), scalar(n.action))
 	}
 	var buffer bytes.Buffer
 	encoder := yaml.NewEncoder(&buffer)

@@ -143,7 +143,7 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 	if len(in.Platforms) > 0 {
 		out.Platforms = r.platforms()
 	}
-	r.outputs()
+	r.resultFiles()
 	r.releaseContradictions(out)
 	if len(r.problems) > 0 {
 		return nil, r.problems.inOrder()
