@@ -49,9 +49,6 @@ func (r *releaser) stagedPlatforms(ctx context.Context) ([]stagedPlatform, error
 		if err := h.Together(handovers[0]); i > 0 && err != nil {
 			return nil, &strangerError{repo.Name(), err}
 		}
-		if s := r.plan.Staged; h.Attempt != handovers[0].Attempt && s.Attempt > 0 {
-			r.note("%s is of attempt %d, and %s of attempt %d", h.Platform, h.Attempt, handovers[0].Platform, handovers[0].Attempt)
-		}
 		c, err := r.handedOver(ctx, repo, h)
 		if err != nil {
 			return nil, err
@@ -162,7 +159,10 @@ func (r *releaser) handedOver(ctx context.Context, repo name.Repository, h plan.
 	if !c.platform.Equal(h.Platform) {
 		return nil, &strangerError{named, fmt.Errorf("it was handed over as %s, and its config says %s", h.Platform, c.platform)}
 	}
-	c.named, c.attestations = "staged "+h.Platform.String(), h.Manifests[1:]
+	c.named, c.attestations = "staged", h.Manifests[1:]
+	if h.Attempt > 0 {
+		c.named = fmt.Sprintf("staged, attempt %d", h.Attempt)
+	}
 	return c, nil
 }
 
