@@ -15,7 +15,7 @@ type ours struct {
 
 func (o *ours) build(w workload, more ...string) step {
 	return append(step{
-		o.program, "build", "--platform", strings.Join(platforms, ","), "-t", w.ref("ours"), "--push", "--progress", "plain", w.folder,
+		o.program, "build", "--platform", strings.Join(platforms, ","), "-t", w.ref("ours"), "--push", "--provenance=false", "--progress", "plain", w.folder,
 	}, append(more, o.more...)...)
 }
 

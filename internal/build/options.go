@@ -37,6 +37,10 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	if len(j.Plan.Platforms) > 1 || j.NamePlatforms {
 		opt["multi-platform"] = "true"
 	}
+	// The frontend makes the SBOM, because it alone knows the stages and the context that are to be scanned too.
+	if sbom := p.Attest.SBOM; sbom != "" && len(platforms) > 0 {
+		opt["attest:sbom"] = sbom
+	}
 	stepOpt(opt, p.Steps)
 	j.sources.dockerfileOpt(opt, p)
 	j.sources.contextOpt(opt, p)

@@ -208,7 +208,7 @@ var errSilent = errors.New("it has not answered for a minute")
 func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, status func(*buildkit.SolveStatus)) share {
 	part := *r.plan
 	part.Platforms = platforms
-	request := build.Request{Plan: &part, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Archive: r.stdin.archive(), CacheProblem: r.cacheProblem}
+	request := build.Request{Plan: &part, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Archive: r.stdin.archive(), CacheProblem: r.cacheProblem, PushAgain: r.patience.PushAgain}
 	if n.here {
 		request.Emulated, request.Retry = r.emulated, r.retry
 	}
@@ -217,6 +217,10 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	}
 	if r.engine != nil {
 		request.Load = r.engine.LoadImage
+	}
+	var err error
+	if request.Folder, err = r.outputFolder(); err != nil {
+		return share{err: err}
 	}
 	building, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -37,9 +37,14 @@ type Inputs struct {
 	CacheFrom []string
 	CacheTo   []string
 
-	Tags []string
-	Push string
-	Load string
+	Tags        []string
+	Push        string
+	Load        string
+	Outputs     []string
+	Annotations []string
+	Attests     []string
+	Provenance  string
+	SBOM        string
 
 	SmokeTest        string
 	SmokeTestTimeout string
@@ -66,9 +71,11 @@ type Inputs struct {
 	Binfmt                string
 	BinfmtImage           string
 
-	Summary  string
-	Report   string
-	Progress string
+	Summary      string
+	Report       string
+	IIDFile      string
+	MetadataFile string
+	Progress     string
 
 	Staged string
 	Record string
@@ -85,10 +92,10 @@ type Inputs struct {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), callInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
+	return slices.Concat(imageInputs(), callInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), destinationInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
 }
 
-// imageInputs are what is built, and where it goes.
+// imageInputs are what is built.
 func imageInputs() []Input {
 	return []Input{
 		{
@@ -108,16 +115,42 @@ func imageInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Tags },
 		},
 		{
+			Name: "target", Flag: "target", Kind: KindText, Help: "stage of the Dockerfile to build (default: the last)",
+			text: func(in *Inputs) *string { return &in.Target },
+		},
+	}
+}
+
+// destinationInputs are where the image goes, and what goes with it.
+func destinationInputs() []Input {
+	return []Input{
+		{
 			Name: "push", Flag: "push", Kind: KindBool, Default: "false", Help: "push the platforms by digest, then the index, then move the tags",
 			text: func(in *Inputs) *string { return &in.Push },
 		},
 		{
-			Name: "load", Flag: "load", Kind: KindBool, Default: "false", Help: "load the image into the local Docker engine (one platform)",
+			Name: "load", Flag: "load", Kind: KindBool, Default: "false", Help: "load the image into the local Docker engine",
 			text: func(in *Inputs) *string { return &in.Load },
 		},
 		{
-			Name: "target", Flag: "target", Kind: KindText, Help: "stage of the Dockerfile to build (default: the last)",
-			text: func(in *Inputs) *string { return &in.Target },
+			Name: "outputs", Flag: "output", Short: "o", Kind: KindOptions, Help: "where the result goes, for example type=oci,dest=app.tar or type=local,dest=out",
+			list: func(in *Inputs) *[]string { return &in.Outputs },
+		},
+		{
+			Name: "annotations", Flag: "annotation", Kind: KindLines, Help: "annotation KEY=VALUE of the manifests, or of the documents before a colon: index,manifest[linux/arm64]:KEY=VALUE",
+			list: func(in *Inputs) *[]string { return &in.Annotations },
+		},
+		{
+			Name: "attests", Flag: "attest", Kind: KindOptions, Help: "attestation of each platform, for example type=provenance,mode=max or type=sbom",
+			list: func(in *Inputs) *[]string { return &in.Attests },
+		},
+		{
+			Name: "provenance", Flag: "provenance", Kind: KindText, Help: "how each platform was built: min, max, attributes as mode=max,builder-id=URL, or false (default: min for several platforms)",
+			text: func(in *Inputs) *string { return &in.Provenance },
+		},
+		{
+			Name: "sbom", Flag: "sbom", Kind: KindText, Help: "what each platform's image holds: true, or attributes as generator=IMAGE",
+			text: func(in *Inputs) *string { return &in.SBOM },
 		},
 	}
 }
@@ -250,6 +283,14 @@ func outputInputs() []Input {
 		{
 			Name: "report", Flag: "report", Kind: KindText, Help: "file to write the JSON report to",
 			text: func(in *Inputs) *string { return &in.Report },
+		},
+		{
+			Name: "iidfile", Flag: "iidfile", Kind: KindText, Help: "file to write the image's digest to: of the index, or of the config if there is one platform",
+			text: func(in *Inputs) *string { return &in.IIDFile },
+		},
+		{
+			Name: "metadata-file", Flag: "metadata-file", Kind: KindText, Help: "file to write digests and names to, as JSON under the keys of docker buildx build",
+			text: func(in *Inputs) *string { return &in.MetadataFile },
 		},
 		{
 			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto", Help: "auto, plain, tty or quiet",
