@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
@@ -31,7 +32,9 @@ func run() int {
 	if day, _, ok := strings.Cut(date, "T"); ok {
 		version += " (" + day + ")"
 	}
-	logrus.SetOutput(io.Discard) // where libraries of BuildKit's write what people cannot act on
+	// Where libraries write what people cannot act on.
+	log.SetOutput(io.Discard)
+	logrus.SetOutput(io.Discard)
 	return cli.Run(ctx, cli.World{
 		Args: os.Args[1:], Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: version,
 	})

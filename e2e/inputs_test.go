@@ -153,6 +153,7 @@ func TestNoCacheExecutesStepsAgain(t *testing.T) {
 
 func TestCallAsksAboutTheDockerfile(t *testing.T) {
 	t.Parallel()
+	b := startBuildkitd(t, newAuthority(t))
 	dir := folder(t, map[string]string{"Dockerfile": "FROM busybox as base\nARG WHO=nobody\nRUN --mount=type=secret,id=token true\nFROM base AS last\n"})
 	for call, want := range map[string]struct {
 		code int
@@ -165,7 +166,7 @@ func TestCallAsksAboutTheDockerfile(t *testing.T) {
 	} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			r := invocation{args: []string{"build", "--call", call, "--buildkitd-config", w.lab["LAB_BUILDKITD_CONFIG"], "--progress", "plain", dir}}.run(t)
+			r := invocation{args: []string{"build", "--call", call, "--builder", b.node(), "--progress", "plain", dir}}.run(t)
 			r.wantCode(t, want.code)
 			for _, text := range want.text {
 				if !strings.Contains(r.stdout, text) {
