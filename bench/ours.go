@@ -26,7 +26,7 @@ func (o *ours) cold(ctx context.Context, w workload) (figure, error) {
 func (o *ours) start(ctx context.Context, w workload) error {
 	text, err := o.command(ctx, append([]string{
 		o.program, "build", "--platform", "linux/amd64", "--buildkitd-config", w.config,
-		"--buildkit-image", o.image, "-t", w.ref("ours"), "--push", "--keep-builder", "--progress", "quiet", "examples/hello",
+		"--buildkit-image", o.image, "--keep-builder", "--progress", "quiet", "examples/hello",
 	}, o.more...)...)
 	if err != nil {
 		return err

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
@@ -44,14 +46,19 @@ var (
 	errNoInspector = errors.New("no program was named that does it")
 )
 
+// Inspectable is an error that says why Inspect cannot work; nil: it can.
+func (f *Files) Inspectable() error {
+	if f.ref == nil {
+		return errNoFiles
+	}
+	return f.run.noInspector
+}
+
 // Inspect runs the Inspector on the builder with the image's files mounted read-only, and without a network, and returns its answer.
 // The builder remembers the answer for the same program, request and files.
 func (f *Files) Inspect(ctx context.Context, request []byte) ([]byte, error) {
-	if f.ref == nil {
-		return nil, errNoFiles
-	}
-	if f.run.noInspector != nil {
-		return nil, f.run.noInspector
+	if err := f.Inspectable(); err != nil {
+		return nil, err
 	}
 	definition, err := f.inspection(ctx, request)
 	if err != nil {
@@ -70,6 +77,29 @@ func (f *Files) Inspect(ctx context.Context, request []byte) ([]byte, error) {
 		return nil, fmt.Errorf("builder: reading what was found in the files there: %w", err)
 	}
 	return answer, nil
+}
+
+// Cached reports whether the builder had all of the image already, as far as it has told until now.
+func (f *Files) Cached(ctx context.Context) bool {
+	if f.ref == nil {
+		return true
+	}
+	state, err := f.ref.ToState()
+	if err != nil {
+		return false
+	}
+	definition, err := state.Marshal(ctx)
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(definition.Def, func(raw []byte) bool {
+		var op pb.Op
+		if err := op.Unmarshal(raw); err != nil {
+			return true
+		}
+		// Sources are always looked at, if only to see whether they have changed.
+		return op.GetSource() == nil && f.run.log.executed(digest.FromBytes(raw).String())
+	})
 }
 
 // inspection is the step that looks at the files. Only the step's own inputs make it another step: that the builder should compare the

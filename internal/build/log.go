@@ -24,9 +24,10 @@ type vertexLog struct {
 }
 
 type stepLog struct {
-	name  string
-	tail  []byte
-	ended chan struct{} // closed when it has ended, and with it its output
+	name    string
+	tail    []byte
+	started bool          // and was not taken from the cache
+	ended   chan struct{} // closed when it has ended, and with it its output
 }
 
 func newVertexLog() *vertexLog { return &vertexLog{steps: map[string]*stepLog{}} }
@@ -36,9 +37,11 @@ func (l *vertexLog) add(message *buildkit.SolveStatus) {
 	defer l.mu.Unlock()
 	var ended []*stepLog
 	for _, v := range message.Vertexes {
-		l.step(v.Digest.String()).name = v.Name
+		s := l.step(v.Digest.String())
+		s.name = v.Name
+		s.started = s.started || v.Started != nil && !v.Cached
 		if v.Completed != nil {
-			ended = append(ended, l.step(v.Digest.String()))
+			ended = append(ended, s)
 		}
 	}
 	for _, entry := range message.Logs {
@@ -104,6 +107,14 @@ func (l *vertexLog) name(digest string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.step(digest).name
+}
+
+// executed reports whether a step was not taken from the cache, as far as the builder has said so.
+func (l *vertexLog) executed(digest string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.steps[digest]
+	return s != nil && s.started
 }
 
 // find returns the digest of the step with that name, or nothing.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,5 +85,31 @@ func TestVertexLogKnowsSteps(t *testing.T) {
 	}
 	if got := l.output("unknown"); got != nil {
 		t.Errorf("output() of an unknown step = %q, want nothing", got)
+	}
+}
+
+func TestVertexLogTellsWhatWasExecuted(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	tests := []struct {
+		name     string
+		vertexes []*buildkit.Vertex
+		want     bool
+	}{
+		{"nothing was said", nil, false},
+		{"it waits", []*buildkit.Vertex{{Digest: step}}, false},
+		{"it runs", []*buildkit.Vertex{{Digest: step, Started: &now}}, true},
+		{"it has run", []*buildkit.Vertex{{Digest: step, Started: &now}, {Digest: step, Started: &now, Completed: &now}}, true},
+		{"it was in the cache", []*buildkit.Vertex{{Digest: step}, {Digest: step, Started: &now, Completed: &now, Cached: true}}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := newVertexLog()
+			l.add(&buildkit.SolveStatus{Vertexes: tt.vertexes})
+			if got := l.executed(step.String()); got != tt.want {
+				t.Errorf("executed() = %v, want %v", got, tt.want)
+			}
+		})
 	}
 }

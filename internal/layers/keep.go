@@ -69,7 +69,11 @@ func (k *keeper) keep(name string, n *node, content io.Reader) ([]span, error) {
 		}
 		p = pieces{{0, slices.Concat(k.window[:], rest)}}
 	}
-	return k.put(p, want > keptHead), nil
+	w := light
+	if want > keptHead {
+		w = heavy
+	}
+	return k.put(p, w, n.mode&0o111 != 0), nil
 }
 
 // wanted is how much to keep of a file that is not ELF.
@@ -104,7 +108,7 @@ func (k *keeper) elf(name string, n *node, r *charged, have int) ([]span, error)
 			parts = append(parts, piece{want.offset, window[want.offset:end]})
 		}
 	}
-	spans := k.put(parts, true)
+	spans := k.put(parts, heavy, true)
 	behind, err := k.behind(file, r, int64(len(window)))
 	return append(spans, behind...), err
 }
@@ -126,7 +130,7 @@ func (k *keeper) behind(file *elfFile, r *charged, at int64) ([]span, error) {
 		}
 		at = start + int64(len(data))
 		if len(data) > 0 {
-			spans = append(spans, k.put(pieces{{start, data}}, true)...)
+			spans = append(spans, k.put(pieces{{start, data}}, heavy, false)...)
 		}
 	}
 	return spans, nil
@@ -140,11 +144,15 @@ type piece struct {
 	data   []byte
 }
 
-// put keeps parts of a file for as long as there is room.
-func (k *keeper) put(parts pieces, important bool) []span {
+// put keeps parts of a file for as long as there is room, and where there is none any more at least the head of what may be started.
+func (k *keeper) put(parts pieces, w weight, starts bool) []span {
 	var spans []span
 	for _, part := range parts {
-		if s, ok := k.pen.put(part.offset, part.data, important); ok && len(part.data) > 0 {
+		s, ok := k.pen.put(part.offset, part.data, w)
+		if !ok && starts && part.offset == 0 {
+			s, ok = k.pen.put(0, part.data[:min(len(part.data), keptHead)], vital)
+		}
+		if ok && len(part.data) > 0 {
 			spans = append(spans, s)
 		}
 	}

@@ -56,6 +56,39 @@ func TestWhatIsKeptIsNotReadAgain(t *testing.T) {
 	}
 }
 
+// A large image has more programs than there is room for. What tells that they are programs is kept of each.
+func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
+	t.Parallel()
+	const programs = 2000
+	noise := rand.NewChaCha8([32]byte{1})
+	list := entries{}
+	want := make([]string, programs)
+	for i := range want {
+		data := make([]byte, 8<<10)
+		_, _ = noise.Read(data) // never fails
+		if i%2 == 0 {
+			copy(data, "\x7fELF\x02\x01\x01")
+		}
+		want[i] = string(data[:256])
+		list = append(list, file(fmt.Sprint(i), string(data)).mode(0o755))
+	}
+	opened := 0
+	files, err := layers.NewReader(layers.Limits{Kept: 4 << 20}, nil).Read(t.Context(), counted(stack(t, list)[0], &opened))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	for i := range want {
+		got, err := files.ReadAt(t.Context(), fmt.Sprint("/", i), 0, 256)
+		if err != nil || string(got) != want[i] {
+			t.Fatalf("program %d: got %d bytes, %v", i, len(got), err)
+		}
+	}
+	if opened != 1 {
+		t.Errorf("the layer was read %d times", opened)
+	}
+}
+
 func TestWhatIsNotKeptIsReadAgainOnce(t *testing.T) {
 	t.Parallel()
 	data := strings.Repeat("0123456789", 100000)

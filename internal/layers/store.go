@@ -64,13 +64,18 @@ func (s *store) close() {
 	s.decoder.Close()
 }
 
-// room reports whether there is room for more. What matters less may fill half of it.
-func (s *store) room(important bool) bool {
-	limit := s.limit
-	if !important {
-		limit /= 2
-	}
-	return s.used.Load() < limit
+// weight is how much it matters that something is kept.
+type weight int
+
+const (
+	light weight = iota // may fill half of the store
+	heavy               // may fill three quarters
+	vital               // the beginning of what may be started: it is asked for in every image
+)
+
+// room reports whether there is room for more.
+func (s *store) room(w weight) bool {
+	return s.used.Load() < s.limit/4*int64(w+2)
 }
 
 // pen writes into a store, from one goroutine. Several pens do not mix what they write.
@@ -81,8 +86,8 @@ type pen struct {
 }
 
 // put keeps data, which begins at an offset of its file. ok is false if there is no room.
-func (p *pen) put(offset int64, data []byte, important bool) (s span, ok bool) {
-	if !p.store.room(important) {
+func (p *pen) put(offset int64, data []byte, w weight) (s span, ok bool) {
+	if !p.store.room(w) {
 		return span{}, false
 	}
 	if len(p.data)+len(data) > slabSize {
