@@ -22,7 +22,8 @@ const module = "github.com/org/multiarch-action"
 var mayImport = map[string][]string{
 	"":                  {"internal/cli"},
 	"internal/cli":      {"internal/build", "internal/ci", "internal/layers", "internal/plan", "internal/progress", "internal/publish", "internal/report", "internal/setup", "internal/source", "internal/verify"},
-	"internal/plan":     {},
+	"internal/metadata": {},
+	"internal/plan":     {"internal/metadata"},
 	"internal/ci":       {"internal/plan"},
 	"internal/setup":    {"internal/plan"},
 	"internal/build":    {"internal/plan"},

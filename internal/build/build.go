@@ -165,6 +165,9 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	for _, arg := range j.Plan.BuildArgs {
 		opt["build-arg:"+arg.Name] = arg.Value
 	}
+	for name, value := range j.Plan.Metadata.Labels {
+		opt["label:"+name] = value
+	}
 	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
 		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
 	}

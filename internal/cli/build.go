@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,23 +14,47 @@ import (
 )
 
 func (a *app) buildCommand() *cobra.Command {
-	var inputs plan.Inputs
-	var dryRun, asJSON bool
-	cmd := &cobra.Command{
-		Use:   "build [flags] [CONTEXT]",
-		Short: "Build, verify, push and tag an image for many platforms",
-		Long: `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
+	var dryRun bool
+	cmd := a.planned(func(ctx context.Context, p *plan.Plan, asJSON bool) error {
+		if dryRun {
+			return a.printPlan(p, asJSON)
+		}
+		return a.build(ctx, p, asJSON)
+	})
+	cmd.Use = "build [flags] [CONTEXT]"
+	cmd.Short = "Build, verify, push and tag an image for many platforms"
+	cmd.Long = `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
 read it back, and move the tags.
 
 Every flag can also be given in the environment: --platform as MULTIARCH_PLATFORMS, and so on by the
 names in docs/inputs.md. A flag wins over the environment.
 
 Exit status: 0 done; 1 the engine, the build or a registry failed; 2 the request was wrong, nothing was
-started; 3 verification found something, no tag was moved; 130 cancelled.`,
-		Example: `  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push .
+started; 3 verification found something, no tag was moved; 130 cancelled.`
+	cmd.Example = `  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push .
   multiarch-action build --platform linux/arm64,linux/riscv64 --test 'uname -m' examples/hello
   multiarch-action build --platform linux/arm64 -t app:dev --load .
-  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`,
+  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
+	cmd.Flags().Bool("json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
+	return cmd
+}
+
+func (a *app) planCommand() *cobra.Command {
+	cmd := a.planned(func(_ context.Context, p *plan.Plan, asJSON bool) error { return a.printPlan(p, asJSON) })
+	cmd.Use = "plan [flags] [CONTEXT]"
+	cmd.Short = "Print what build would do: platforms, tags, labels, version"
+	cmd.Long = `Print what build would do with the same flags and environment, and do nothing. Nothing is asked of a registry
+or an engine. On GitHub the outputs version, tags, labels, annotations and json are set.`
+	cmd.Example = `  multiarch-action plan --platform linux/amd64 --image ghcr.io/owner/app -t type=semver,pattern={{version}} -t type=sha .`
+	cmd.Flags().Bool("json", false, "print the plan as JSON on standard output")
+	return cmd
+}
+
+// planned makes a command of one that does something with a plan. It gets the flags of all inputs of the build; the command adds json.
+func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) error) *cobra.Command {
+	var inputs plan.Inputs
+	cmd := &cobra.Command{
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("one context at most, and %d are given: %q", len(args), args)}
@@ -41,19 +66,18 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 				inputs.Context = args[0]
 			}
 			a.fromEnvironment(cmd.Flags(), &inputs)
-			p, err := a.plan(inputs)
+			p, err := a.plan(cmd.Context(), inputs)
 			if err != nil {
 				return err
 			}
-			if dryRun {
-				return a.printPlan(p, asJSON)
+			asJSON, err := cmd.Flags().GetBool("json")
+			if err != nil {
+				return err
 			}
-			return a.build(cmd.Context(), p, asJSON)
+			return do(cmd.Context(), p, asJSON)
 		},
 	}
 	inputFlags(cmd, plan.BuildInputs(), &inputs)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
 	cmd.Flags().SortFlags = false
 	return cmd
 }
@@ -120,12 +144,15 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
 	}
 }
 
-func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
+func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("working directory: reading: %w", err)
 	}
-	p, err := plan.New(inputs, plan.World{Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs()})
+	p, err := plan.New(inputs, plan.World{
+		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Now: time.Now(),
+		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) },
+	})
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}
@@ -133,6 +160,13 @@ func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
 }
 
 func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
+	outputs, err := metadataOutputs(p.Metadata)
+	if err == nil {
+		err = a.host.SetOutputs(outputs)
+	}
+	if err != nil {
+		return err
+	}
 	if asJSON {
 		encoder := json.NewEncoder(a.Stdout)
 		encoder.SetIndent("", "  ")
@@ -153,6 +187,7 @@ func planLines(p *plan.Plan) []string {
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
 	}
+	lines = append(lines, metadataLines(p.Metadata)...)
 	lines = append(lines, builderLines(p.Builder)...)
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))

@@ -79,7 +79,7 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
-	root.AddCommand(a.buildCommand(), a.setupCommand(), a.verifyCommand(), a.cleanupCommand(), helperCommand())
+	root.AddCommand(a.buildCommand(), a.planCommand(), a.setupCommand(), a.verifyCommand(), a.cleanupCommand(), helperCommand())
 	return root
 }
 

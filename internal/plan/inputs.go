@@ -13,7 +13,12 @@ type Inputs struct {
 	Platforms []string
 	BuildArgs []string
 
-	Tags []string
+	Images    []string
+	Tags      []string
+	Flavor    []string
+	SepTags   string
+	SepLabels string
+
 	Push string
 	Load string
 
@@ -89,7 +94,7 @@ func (i Input) Label() string {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), outputInputs())
+	return slices.Concat(imageInputs(), ruleInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), outputInputs())
 }
 
 // imageInputs are what is built, and where it goes.
@@ -108,7 +113,7 @@ func imageInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Platforms },
 		},
 		{
-			Name: "tags", Flag: "tag", Short: "t", Kind: KindList, Help: "image references to move to the result, for example ghcr.io/owner/app:1.4",
+			Name: "tags", Flag: "tag", Short: "t", Kind: KindLines, Help: "image references to move to the result, for example ghcr.io/owner/app:1.4; or rules for them (docs/tagging.md)",
 			list: func(in *Inputs) *[]string { return &in.Tags },
 		},
 		{
@@ -126,6 +131,28 @@ func imageInputs() []Input {
 		{
 			Name: "build-args", Flag: "build-arg", Kind: KindLines, Help: "build argument NAME=VALUE, or NAME to take the value from the environment",
 			list: func(in *Inputs) *[]string { return &in.BuildArgs },
+		},
+	}
+}
+
+// ruleInputs are how tags and labels are made, and how they are written as outputs.
+func ruleInputs() []Input {
+	return []Input{
+		{
+			Name: "images", Flag: "image", Kind: KindLines, Help: "image that the rules in tags are for, for example ghcr.io/owner/app or name=ghcr.io/owner/app,enable=true",
+			list: func(in *Inputs) *[]string { return &in.Images },
+		},
+		{
+			Name: "flavor", Flag: "flavor", Kind: KindLines, Help: "what goes for all rules: latest=auto|true|false, prefix=TEXT[,onlatest=true], suffix=TEXT[,onlatest=true]",
+			list: func(in *Inputs) *[]string { return &in.Flavor },
+		},
+		{
+			Name: "sep-tags", Flag: "sep-tags", Kind: KindText, Help: "what separates tags in the output (default: a line end)",
+			text: func(in *Inputs) *string { return &in.SepTags },
+		},
+		{
+			Name: "sep-labels", Flag: "sep-labels", Kind: KindText, Help: "what separates labels in the output (default: a line end)",
+			text: func(in *Inputs) *string { return &in.SepLabels },
 		},
 	}
 }

@@ -16,6 +16,8 @@ import (
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
 func New(in Inputs, world World) (*Plan, error) {
 	r := &reader{in: in, world: world}
+	epoch := r.sourceDateEpoch()
+	described := r.metadata(epoch)
 	p := &Plan{
 		Target:          strings.TrimSpace(in.Target),
 		Platforms:       r.platforms(),
@@ -29,7 +31,9 @@ func New(in Inputs, world World) (*Plan, error) {
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:     r.binfmtImage(),
-		SourceDateEpoch: r.sourceDateEpoch(),
+		SourceDateEpoch: epoch,
+		Metadata:        described,
+		Notes:           described.Notes,
 		Summary:         in.Summary,
 		Report:          in.Report,
 		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
@@ -50,6 +54,7 @@ type reader struct {
 	in       Inputs
 	world    World
 	problems InputErrors
+	rules    bool // whether the tags are rules
 }
 
 func (r *reader) problem(input, value, rule, hint string) {
@@ -211,13 +216,13 @@ func (r *reader) outputs() {
 }
 
 func (r *reader) contradictions(p *Plan) {
-	if p.Push && len(r.in.Tags) == 0 {
+	if p.Push && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
 	if p.Load && len(r.in.Platforms) > 1 {
 		r.problem("--load", "", fmt.Sprintf("the Docker engine's image store holds one platform a tag, and %d are asked for", len(r.in.Platforms)), "name one --platform, or use --push")
 	}
-	if p.Load && len(r.in.Tags) == 0 {
+	if p.Load && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")
 	}
 }

@@ -16,6 +16,7 @@ type Plan struct {
 	Platforms  []Platform `json:"platforms"`
 	BuildArgs  []BuildArg `json:"buildArgs,omitempty"`
 	Tags       []Tag      `json:"tags,omitempty"` // most specific first: the order in which they move
+	Metadata   Metadata   `json:"metadata,omitzero"`
 	Push       bool       `json:"push"`
 	Load       bool       `json:"load"`
 	Verify     Level      `json:"verify"`
@@ -125,5 +126,7 @@ type World struct {
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
-	Checks   []string // ids of all checks, for what is said about them
+	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
+	Now      time.Time             // for dates in tags, unless SOURCE_DATE_EPOCH says another time
+	Checks   []string              // ids of all checks, for what is said about them
 }
