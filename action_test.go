@@ -197,4 +197,5 @@ var kindMeanings = map[plan.Kind]string{
 	plan.KindBool:  "`true` or `false`; the flag alone means `true`",
 	plan.KindList:  "values separated by commas or lines; the flag may also be repeated",
 	plan.KindLines: "values on a line each, because they may hold commas; the flag is repeated",
+	plan.KindKey:   "one value, or `true` to have it chosen; the flag alone means `true`, with a value it is written with `=`",
 }

@@ -65,7 +65,7 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 			if len(args) == 1 {
 				inputs.Context = args[0]
 			}
-			a.fromEnvironment(cmd.Flags(), &inputs)
+			a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs)
 			p, err := a.plan(cmd.Context(), inputs)
 			if err != nil {
 				return err
@@ -119,17 +119,20 @@ func (f *inputFlag) Set(text string) error {
 }
 
 func noOptDefault(input plan.Input) string {
-	if input.Kind == plan.KindBool {
+	if input.Kind == plan.KindBool || input.Kind == plan.KindKey {
 		return "true"
 	}
 	return ""
 }
 
 // fromEnvironment fills in what no flag has said.
-func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
-	for _, input := range plan.BuildInputs() {
+func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *plan.Inputs) {
+	for _, input := range table {
 		said := flags.Changed(input.Flag)
-		if input.Flag == "" {
+		switch {
+		case input.Flag == "" && input.IsList():
+			said = len(*input.List(inputs)) > 0
+		case input.Flag == "":
 			said = *input.Text(inputs) != ""
 		}
 		text := a.host.Input(input.Name)
@@ -145,18 +148,27 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
 }
 
 func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) {
-	dir, err := os.Getwd()
+	world, err := a.planWorld(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("working directory: reading: %w", err)
+		return nil, err
 	}
-	p, err := plan.New(inputs, plan.World{
-		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Now: time.Now(),
-		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) },
-	})
+	p, err := plan.New(inputs, world)
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}
 	return p, err
+}
+
+// planWorld is what a plan may ask of the machine.
+func (a *app) planWorld(ctx context.Context) (plan.World, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return plan.World{}, fmt.Errorf("working directory: reading: %w", err)
+	}
+	return plan.World{
+		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
+		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) }, Now: time.Now(),
+	}, nil
 }
 
 func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
@@ -196,8 +208,13 @@ func planLines(p *plan.Plan) []string {
 		for _, repo := range p.Repositories() {
 			lines = append(lines, "push by digest to "+repo.Name())
 		}
-		for _, tag := range p.Tags {
-			lines = append(lines, "move the tag "+tag.Name())
+		switch {
+		case p.Staged != nil:
+			lines = append(lines, stagingLine(p.Staged))
+		default:
+			for _, tag := range p.Tags {
+				lines = append(lines, "move the tag "+tag.Name())
+			}
 		}
 	}
 	if p.Load {

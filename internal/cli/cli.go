@@ -79,7 +79,7 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
-	root.AddCommand(a.buildCommand(), a.planCommand(), a.setupCommand(), a.verifyCommand(), a.cleanupCommand(), helperCommand())
+	root.AddCommand(a.buildCommand(), a.planCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(), a.publishCommand(), a.cleanupCommand(), helperCommand(), guardCommand())
 	return root
 }
 
@@ -159,9 +159,8 @@ func (a *app) explain(err error, code int) {
 		return
 	}
 	a.problem(err.Error())
-	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: hint: %s\n", hinted.Hint())
+	for _, l := range explanationOf(err).Lines(err.Error()) {
+		fmt.Fprintf(a.Stderr, "multiarch-action: %s: %s\n", l.Name, l.Text)
 	}
 }
 

@@ -39,7 +39,7 @@ that an emulator can be had for.`,
   multiarch-action setup --no-builder --json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a.fromEnvironment(cmd.Flags(), &inputs)
+			a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs)
 			return a.setup(cmd.Context(), inputs, flags)
 		},
 	}

@@ -40,6 +40,8 @@ type Inputs struct {
 	RegistryMirrors       []string
 	InsecureRegistries    []string
 	RegistryCAs           []string
+	RegistryRetry         string
+	ForceTag              string
 	KeepBuilder           string
 	KeepHandlers          string
 	Binfmt                string
@@ -48,6 +50,17 @@ type Inputs struct {
 	Summary  string
 	Report   string
 	Progress string
+
+	Staged string
+	Record string
+
+	// What follows is of commands that work with images which exist.
+	Sources []string
+	Append  string
+	Wait    string
+	FromTag string
+	Expect  string
+	Rules   []string
 }
 
 // Kind says how the text of an input is read.
@@ -59,6 +72,7 @@ const (
 	KindBool  Kind = "bool"
 	KindList  Kind = "list"  // separated by commas or newlines; as a flag also repeated
 	KindLines Kind = "lines" // separated by newlines only, because the values may hold commas; as a flag repeated
+	KindKey   Kind = "key"   // one value, or true to have it chosen
 )
 
 // Input is one row of the table that makes the flags, the environment names and the inputs of action.yml.
@@ -94,7 +108,7 @@ func (i Input) Label() string {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), ruleInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), outputInputs())
+	return slices.Concat(imageInputs(), ruleInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
 }
 
 // imageInputs are what is built, and where it goes.
@@ -241,6 +255,14 @@ func registryInputs() []Input {
 		{
 			Name: "registry-cas", Flag: "registry-ca", Kind: KindLines, Help: "certificate to trust a registry by, for example registry.example.org=ca.pem",
 			list: func(in *Inputs) *[]string { return &in.RegistryCAs },
+		},
+		{
+			Name: "registry-retry", Flag: "registry-retry", Kind: KindText, Default: "10m", Help: "how long to wait, all in all, for registries that are in trouble or limit requests; 0: not at all",
+			text: func(in *Inputs) *string { return &in.RegistryRetry },
+		},
+		{
+			Name: "force-tag", Flag: "force-tag", Kind: KindBool, Default: "false", Help: "move tags also if they lose platforms by it, or go back to an older commit or version",
+			text: func(in *Inputs) *string { return &in.ForceTag },
 		},
 		{
 			Name: "keep-builder", Flag: "keep-builder", Kind: KindBool, Default: "false", Help: "leave the builder container running at the end",

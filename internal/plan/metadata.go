@@ -132,7 +132,7 @@ func (r *reader) withoutTags(result metadata.Result, failed bool) {
 	push, _ := strconv.ParseBool(r.in.Push)
 	load, _ := strconv.ParseBool(r.in.Load)
 	switch {
-	case failed || !push && !load:
+	case failed || !push && !load && r.in.Staged == "" && !r.release:
 	case len(result.Images) == 0:
 		r.problem(imageFlag, "", "rules make tags, and no image is named to put them on", "add --image, for example --image ghcr.io/owner/app")
 	case len(result.TagNames) == 0:

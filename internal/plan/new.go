@@ -28,6 +28,9 @@ func New(in Inputs, world World) (*Plan, error) {
 		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
 		Policy:          r.policy(),
 		SmokeTest:       r.smokeTest(),
+		RegistryRetry:   r.registryRetry(),
+		ForceTag:        r.boolean("--force-tag", in.ForceTag),
+		Staged:          r.staging(),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:     r.binfmtImage(),
@@ -38,6 +41,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		Report:          in.Report,
 		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
 	}
+	p.Push = p.Push || p.Staged != nil
 	p.Context, p.Dockerfile = r.files()
 	p.Builder = r.builder(p)
 	p.QEMUCPU = r.qemuCPU(p.Platforms)
@@ -55,6 +59,7 @@ type reader struct {
 	world    World
 	problems InputErrors
 	rules    bool // whether the tags are rules
+	release  bool // whether images exist and are to be tagged
 }
 
 func (r *reader) problem(input, value, rule, hint string) {
@@ -216,11 +221,16 @@ func (r *reader) outputs() {
 }
 
 func (r *reader) contradictions(p *Plan) {
-	if p.Push && len(r.in.Tags) == 0 && !r.rules {
+	if p.Staged != nil && len(r.in.Tags) == 0 && !r.rules {
+		r.problem("--staged", "", "no tag says for which repository", "add --tag as for publish, for example --tag ghcr.io/owner/app:1.4; it will not be moved")
+	} else if p.Push && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
 	if p.Load && len(r.in.Platforms) > 1 {
 		r.problem("--load", "", fmt.Sprintf("the Docker engine's image store holds one platform a tag, and %d are asked for", len(r.in.Platforms)), "name one --platform, or use --push")
+	}
+	if p.Load && p.Staged != nil {
+		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
 	if p.Load && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")

@@ -106,6 +106,8 @@ func wrongInputs() []wrongInput {
 		{name: "a smoke test with an open quote", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `app 'x`), want: `--test "app 'x": its quotes do not match; write it as in a shell, for example --test 'app --version'`},
 		{name: "a time without a unit", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "90"), want: `--test-timeout "90": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
 		{name: "no time at all", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "0s"), want: `--test-timeout "0s": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
+		{name: "patience without a unit", change: set(func(in *plan.Inputs) *string { return &in.RegistryRetry }, "10"), want: `--registry-retry "10": it is not a duration; write a number with a unit, for example 90s or 5m, or 0`},
+		{name: "less than no patience", change: set(func(in *plan.Inputs) *string { return &in.RegistryRetry }, "-1m"), want: `--registry-retry "-1m": it is not a duration; write a number with a unit, for example 90s or 5m, or 0`},
 		{name: "a bad builder image", change: set(func(in *plan.Inputs) *string { return &in.BuildkitImage }, "moby buildkit"), want: `--buildkit-image "moby buildkit": it is not an image reference; for example moby/buildkit:v0.33.1`},
 		{name: "a summary that is a folder", change: set(func(in *plan.Inputs) *string { return &in.Summary }, "app"), want: `--summary "app": it is a folder; name a file in it`},
 		{name: "a report in a folder that is not there", change: set(func(in *plan.Inputs) *string { return &in.Report }, "out/report.json"), want: `--report "out/report.json": the folder that it would be in does not exist; create the folder first`},
@@ -119,7 +121,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	in := plan.Inputs{
 		Context: "nowhere", File: "gone", Platforms: []string{"arm64", "linux/amd65"}, Tags: []string{"A:1"}, Push: "yes please", Load: "ja",
 		BuildArgs: []string{"="}, SmokeTest: "'", SmokeTestTimeout: "soon", Verify: "some", VerifyIgnore: []string{""}, VerifySeverity: []string{"x"}, BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
-		KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
+		RegistryRetry: "r", ForceTag: "fo", KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
 	}
 	_, err := plan.New(in, world(map[string]string{"SOURCE_DATE_EPOCH": "x"}))
 	var problems plan.InputErrors
@@ -132,7 +134,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	}
 	want := []string{
 		"context", "--file", "--platform", "--platform", "--tag", "--push", "--load", "--build-arg", "--test", "--test-timeout", "--verify", "--ignore", "--severity",
-		"--buildkit-image", "--buildkitd-config", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
+		"--buildkit-image", "--buildkitd-config", "--registry-retry", "--force-tag", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the inputs with problems differ (-want +got):\n%s", diff)

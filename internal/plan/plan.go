@@ -22,10 +22,16 @@ type Plan struct {
 	Verify     Level      `json:"verify"`
 	Policy     Policy     `json:"policy,omitzero"`
 	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
+	// Staged says that the platforms are handed to another run, which will publish them: no tag moves. nil: they are not.
+	Staged *Staging `json:"staged,omitempty"`
 	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
 	// under QEMU it has no effect.
 	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
 	Builder Builder           `json:"builder"`
+
+	// RegistryRetry is how long the run may wait, all in all, for registries that fail (nanoseconds).
+	RegistryRetry time.Duration `json:"registryRetry"`
+	ForceTag      bool          `json:"forceTag,omitempty"`
 
 	KeepHandlers bool   `json:"keepHandlers"`
 	Binfmt       Binfmt `json:"binfmt"`
@@ -107,10 +113,12 @@ type Builder struct {
 }
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
-func (p *Plan) Repositories() []name.Repository {
+func (p *Plan) Repositories() []name.Repository { return repositories(p.Tags) }
+
+func repositories(tags []Tag) []name.Repository {
 	var out []name.Repository
 	seen := map[string]bool{}
-	for _, tag := range p.Tags {
+	for _, tag := range tags {
 		if repo := tag.Context(); !seen[repo.Name()] {
 			seen[repo.Name()] = true
 			out = append(out, repo)
@@ -129,4 +137,5 @@ type World struct {
 	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
 	Now      time.Time             // for dates in tags, unless SOURCE_DATE_EPOCH says another time
 	Checks   []string              // ids of all checks, for what is said about them
+	Run      Run                   // of the CI host; zero: there is none
 }

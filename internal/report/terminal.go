@@ -136,18 +136,16 @@ func (r *Report) terminalProblems() []string {
 			}
 		}
 	}
-	for _, p := range r.Platforms {
-		if p.Failure != nil {
-			out = append(out, p.failure())
-		}
+	for _, f := range r.failures() {
+		out = append(out, f.terminal())
 	}
 	return out
 }
 
-func (p Platform) failure() string {
+func (g failures) terminal() string {
 	var b strings.Builder
-	f := p.Failure
-	fmt.Fprintf(&b, "%s failed", p.Platform)
+	f := g.Failure
+	fmt.Fprintf(&b, "%s failed", g.names())
 	if f.Line > 0 {
 		fmt.Fprintf(&b, " at %s:%d", visible(f.File), f.Line)
 	}
@@ -156,8 +154,8 @@ func (p Platform) failure() string {
 	indent(&b, "  ", rest)
 	indent(&b, "  > ", f.Excerpt)
 	indent(&b, "  | ", f.Output)
-	if f.Hint != "" {
-		fmt.Fprintf(&b, "  hint: %s\n", visible(f.Hint))
+	for _, l := range f.Lines(f.Error) {
+		fmt.Fprintf(&b, "  %s: %s\n", l.Name, visible(l.Text))
 	}
 	return b.String()
 }
@@ -171,8 +169,8 @@ func (p Platform) finding(f plan.Finding) string {
 	}
 	b.WriteString("\n")
 	for _, line := range lines(f) {
-		first, rest := firstLine(line.text)
-		fmt.Fprintf(&b, "  %-9s %s\n", line.name+":", first)
+		first, rest := firstLine(line.Text)
+		fmt.Fprintf(&b, "  %-9s %s\n", line.Name+":", first)
 		indent(&b, "            ", rest)
 	}
 	if p.SmokeTest != nil && f.Fails() {
@@ -199,15 +197,7 @@ func title(f plan.Finding) string {
 	return text
 }
 
-type line struct{ name, text string }
-
 // lines are a finding's texts that are not empty.
-func lines(f plan.Finding) []line {
-	var out []line
-	for _, l := range []line{{"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}} {
-		if l.text != "" {
-			out = append(out, l)
-		}
-	}
-	return out
+func lines(f plan.Finding) []Line {
+	return notEmpty(Line{"expected", f.Expected}, Line{"found", f.Found}, Line{"why", f.Why}, Line{"fix", f.Fix})
 }
