@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	cliconfig "github.com/docker/cli/cli/config"
+	"github.com/google/go-containerregistry/pkg/authn"
 	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/session"
@@ -31,6 +31,8 @@ type Check func(ctx context.Context, p plan.Platform, config ocispec.Image, file
 // Request is what one builder is asked for.
 type Request struct {
 	Plan *plan.Plan
+	// Keychain has the logins that the builder gets for registries; nil: the user's docker configuration.
+	Keychain authn.Keychain
 	// Check is called for every platform that was built; nil checks nothing.
 	Check Check
 	// Status is given every progress message of the builder, in order. It must not block for long.
@@ -151,7 +153,7 @@ func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
 		FrontendAttrs: map[string]string{"platform": platformNames(j.Plan.Platforms)},
 		Exports:       j.exports(ctx),
 		Session: []session.Attachable{authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
-			AuthConfigProvider: authprovider.LoadAuthConfig(cliconfig.LoadDefaultConfigFile(io.Discard)),
+			AuthConfigProvider: logins(j.Keychain),
 		})},
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -54,6 +55,7 @@ func Run(ctx context.Context, world World) int {
 type app struct {
 	World
 	host       *ci.Host
+	keychain   authn.Keychain // who we are for registries; nil: whom docker's configuration says
 	understood bool // the command line; what goes wrong from then on is not the request's fault
 }
 

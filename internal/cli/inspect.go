@@ -99,7 +99,10 @@ func (a *app) inspect(ctx context.Context, in inspectInputs) error {
 // opener reads images from registries as the plan says.
 func (a *app) opener(registries plan.Registries) (source.Opener, error) {
 	transport, err := a.registries(plan.RegistryRetry, registries.Authorities)
-	return source.Opener{Transport: transport, PlainHTTP: registries.PlainHTTP}, err
+	if err == nil {
+		err = a.useLogins(registries.Logins)
+	}
+	return source.Opener{Keychain: a.keychain, Transport: transport, PlainHTTP: registries.PlainHTTP}, err
 }
 
 // inspected reads what an image consists of. A platform that cannot be read does not hide the others.

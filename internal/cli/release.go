@@ -65,7 +65,7 @@ func (a *app) newReleaser(ctx context.Context, in plan.Inputs) (*releaser, error
 		return nil, err
 	}
 	r := &releaser{
-		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Transport: opener.Transport},
+		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Keychain: a.keychain, Transport: opener.Transport},
 		verifier: &imageVerifier{app: a, level: p.Verify, policy: p.Policy, display: &counter{}},
 		result:   &report.Released{SchemaVersion: report.ReleasedSchema, Program: a.version(), Outcome: report.Failed, Verify: p.Verify, Platforms: []report.ReleasedPlatform{}},
 	}

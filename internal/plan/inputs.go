@@ -19,6 +19,12 @@ type Inputs struct {
 	SepTags   string
 	SepLabels string
 
+	Registry     string
+	Username     string
+	Password     string
+	PasswordFile string
+	RegistryAuth string
+
 	Push string
 	Load string
 
@@ -78,7 +84,7 @@ const (
 // Input is one row of the table that makes the flags, the environment names and the inputs of action.yml.
 type Input struct {
 	Name    string // as in action.yml; MULTIARCH_<NAME> in the environment
-	Flag    string // the long flag, without dashes; empty: the input is the positional argument
+	Flag    string // the long flag, without dashes; empty: the positional argument, or an input that must not be in a list of processes
 	Short   string // the one-letter flag, if there is one
 	Kind    Kind
 	Default string
@@ -108,7 +114,7 @@ func (i Input) Label() string {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), ruleInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
+	return slices.Concat(imageInputs(), ruleInputs(), proofInputs(), builderInputs(), registryInputs(), loginInputs(), emulationInputs(), stagingInputs(), outputInputs())
 }
 
 // imageInputs are what is built, and where it goes.

@@ -36,6 +36,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		BinfmtImage:     r.binfmtImage(),
 		SourceDateEpoch: epoch,
 		Metadata:        described,
+		Logins:          r.logins(),
 		Notes:           described.Notes,
 		Summary:         in.Summary,
 		Report:          in.Report,

@@ -28,6 +28,7 @@ type Plan struct {
 	// under QEMU it has no effect.
 	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
 	Builder Builder           `json:"builder"`
+	Logins  []Login           `json:"logins,omitempty"`
 
 	// RegistryRetry is how long the run may wait, all in all, for registries that fail (nanoseconds).
 	RegistryRetry time.Duration `json:"registryRetry"`

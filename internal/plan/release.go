@@ -36,6 +36,7 @@ type Promotion struct {
 type Registries struct {
 	Authorities [][]byte // further certificates to trust them by, in PEM
 	PlainHTTP   []string // hosts that speak it
+	Logins      []Login
 }
 
 // Repositories returns the repositories of the tags, each once, in the order of the tags.
@@ -43,7 +44,8 @@ func (r *Release) Repositories() []name.Repository { return repositories(r.Tags)
 
 // releaseRows are rows of the build's inputs that mean the same for images that exist.
 var releaseRows = []string{
-	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "summary", "report",
+	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas",
+	"registry", "username", "password", "password-file", "registry-auth", "summary", "report",
 }
 
 // rows picks rows out of the build's inputs, in the order of the names.
@@ -61,7 +63,7 @@ func rows(names ...string) []Input {
 
 // RegistryInputs returns the inputs that say how registries are reached.
 func RegistryInputs() []Input {
-	return rows("buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas")
+	return rows(slices.Concat([]string{"buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas"}, loginNames)...)
 }
 
 // PublishInputs returns the table of the publish command's inputs.
@@ -151,7 +153,7 @@ func (r *reader) registries() (BuilderConfig, Registries) {
 	}
 	r.registryInputs(config)
 	r.dockerAuthorities(config)
-	var out Registries
+	out := Registries{Logins: r.logins()}
 	_, out.Authorities = r.takeFiles(config)
 	registries := config.Registries()
 	for _, host := range slices.Sorted(maps.Keys(registries)) {
