@@ -7,10 +7,16 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth/authprovider"
 )
 
-// logins lets the builder ask for the same logins that we use ourselves. They travel in the session and stay in memory.
+// registryLogin gives the builder the same logins that we use ourselves. They travel in the session and stay in memory.
+func registryLogin(keychain authn.Keychain) session.Attachable {
+	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: logins(keychain)})
+}
+
+// logins asks a keychain for the builder; nil: the user's docker configuration.
 func logins(keychain authn.Keychain) authprovider.AuthConfigProvider {
 	if keychain == nil {
 		keychain = authn.DefaultKeychain

@@ -8,7 +8,7 @@ import (
 )
 
 // Logins are those that the host offers to every job: GitLab's for its registry and its dependency proxy
-// (https://docs.gitlab.com/ci/variables/predefined_variables/), and on GitHub the job's token for ghcr.io, where the job gives it away.
+// (https://docs.gitlab.com/ci/variables/predefined_variables/), and the job's token for ghcr.io: on GitHub that of the action's input, elsewhere GITHUB_TOKEN.
 func (h *Host) Logins() []plan.Login {
 	var out []plan.Login
 	offer := func(registry, username, password string) {
@@ -21,7 +21,11 @@ func (h *Host) Logins() []plan.Login {
 		offer(h.getenv("CI_DEPENDENCY_PROXY_SERVER"), h.getenv("CI_DEPENDENCY_PROXY_USER"), h.getenv("CI_DEPENDENCY_PROXY_PASSWORD"))
 	}
 	// Whose name stands with a token does not count, but one must.
-	offer("ghcr.io", cmp.Or(h.getenv("GITHUB_ACTOR"), "token"), h.getenv("GITHUB_TOKEN"))
+	token := h.getenv("GITHUB_TOKEN")
+	if h.action != nil {
+		token = cmp.Or(token, h.Input("github-token"))
+	}
+	offer("ghcr.io", cmp.Or(h.getenv("GITHUB_ACTOR"), "token"), token)
 	return out
 }
 

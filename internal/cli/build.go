@@ -65,7 +65,10 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 			if len(args) == 1 {
 				inputs.Context = args[0]
 			}
-			a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs)
+			defer a.stdin.close()
+			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
+				return err
+			}
 			p, err := a.plan(cmd.Context(), inputs)
 			if err != nil {
 				return err
@@ -105,17 +108,14 @@ func (f *inputFlag) Type() string { return string(f.input.Kind) }
 
 // Set keeps the text; a list grows.
 func (f *inputFlag) Set(text string) error {
-	switch {
-	case f.input.Kind == plan.KindLines:
-		list := f.input.List(f.inputs)
-		*list = append(*list, text)
-	case f.input.IsList():
-		list := f.input.List(f.inputs)
-		*list = append(*list, f.input.Kind.Split(text)...)
-	default:
+	if !f.input.IsList() {
 		*f.input.Text(f.inputs) = text
+		return nil
 	}
-	return nil
+	values, err := f.input.FlagValues(text)
+	list := f.input.List(f.inputs)
+	*list = append(*list, values...)
+	return err
 }
 
 func noOptDefault(input plan.Input) string {
@@ -125,26 +125,39 @@ func noOptDefault(input plan.Input) string {
 	return ""
 }
 
-// fromEnvironment fills in what no flag has said.
-func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *plan.Inputs) {
+// fromEnvironment fills in what the command line has not said.
+func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *plan.Inputs) error {
+	var problems plan.InputErrors
 	for _, input := range table {
-		said := flags.Changed(input.Flag)
-		switch {
-		case input.Flag == "" && input.IsList():
-			said = len(*input.List(inputs)) > 0
-		case input.Flag == "":
-			said = *input.Text(inputs) != ""
-		}
 		text := a.host.Input(input.Name)
-		if said || text == "" {
-			continue
-		}
-		if input.IsList() {
-			*input.List(inputs) = input.Kind.Split(text)
-		} else {
+		switch {
+		case text == "" || said(flags, input, inputs):
+		case input.IsList():
+			values, err := input.Kind.Split(text)
+			if err != nil {
+				// The text may hold a secret.
+				problems = append(problems, &plan.InputError{Input: input.Label(), Rule: err.(*plan.InputError).Rule, Hint: err.(*plan.InputError).Hint}) //nolint:errorlint // Split returns nothing else
+			}
+			*input.Environment(inputs) = values
+		default:
 			*input.Text(inputs) = text
 		}
 	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// said tells whether the command line holds an input: as a flag, or as an argument.
+func said(flags *pflag.FlagSet, input plan.Input, inputs *plan.Inputs) bool {
+	switch {
+	case input.Flag != "":
+		return flags.Changed(input.Flag)
+	case input.IsList():
+		return len(*input.List(inputs)) > 0
+	}
+	return *input.Text(inputs) != ""
 }
 
 func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) {
@@ -168,6 +181,7 @@ func (a *app) planWorld(ctx context.Context) (plan.World, error) {
 	return plan.World{
 		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
 		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) }, Now: time.Now(),
+		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
 	}, nil
 }
 
@@ -195,7 +209,10 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 
 // planLines say in words what would be done.
 func planLines(p *plan.Plan) []string {
-	lines := []string{"build " + p.Dockerfile + " with the context " + p.Context}
+	if method := p.Call.Method; method != plan.CallBuild {
+		return append([]string{fmt.Sprintf("ask for the %s of %s", method, p.Dockerfile)}, builderLines(p.Builder)...)
+	}
+	lines := []string{"build " + p.Dockerfile + " with the context " + plan.Printable(p.Context)}
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
 	}
@@ -240,6 +257,9 @@ func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {
 	r, err := newRun(a, p)
 	if err != nil {
 		return err
+	}
+	if p.Call.Method != plan.CallBuild {
+		return r.ask(ctx)
 	}
 	return r.execute(ctx, asJSON)
 }

@@ -22,6 +22,7 @@ import (
 type World struct {
 	Args    []string // without the program's name
 	Getenv  func(string) string
+	Stdin   io.Reader // read only where it is asked for; nil: there is none
 	Stdout  io.Writer // results for machines
 	Stderr  io.Writer // for people
 	Version string    // empty: what Go recorded in the program
@@ -41,7 +42,7 @@ var errRejected = errors.New("verification found errors; no tag was moved")
 
 // Run executes a command line and returns the exit code. All errors are printed here and nowhere else.
 func Run(ctx context.Context, world World) int {
-	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr)}
+	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr), stdin: &stdin{from: world.Stdin}}
 	root := app.command()
 	root.SetArgs(world.Args)
 	err := root.ExecuteContext(ctx)
@@ -56,6 +57,7 @@ type app struct {
 	World
 	host       *ci.Host
 	keychain   authn.Keychain // who we are for registries; nil: whom docker's configuration says
+	stdin      *stdin
 	understood bool // the command line; what goes wrong from then on is not the request's fault
 }
 
@@ -140,7 +142,7 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		return ExitUsage
 	case ctx.Err() != nil:
 		return ExitCancelled
-	case errors.Is(err, errRejected), errors.Is(err, errBad):
+	case errors.Is(err, errRejected), errors.Is(err, errBad), errors.Is(err, errBadStyle):
 		return ExitRejected
 	}
 	return ExitFailed

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-
 	"github.com/org/multiarch-action/internal/setup"
 )
 

@@ -52,7 +52,9 @@ Exit status: 0 shown; 1 the image could not be read; 2 the request was wrong; 13
 			if in.raw && in.asJSON {
 				return &usageError{command: cmd.CommandPath(), err: errors.New("--raw and --json are two forms of the answer: name one")}
 			}
-			a.fromEnvironment(cmd.Flags(), plan.RegistryInputs(), &in.registries)
+			if err := a.fromEnvironment(cmd.Flags(), plan.RegistryInputs(), &in.registries); err != nil {
+				return err
+			}
 			return a.inspect(cmd.Context(), in)
 		},
 	}

@@ -36,7 +36,9 @@ not fit, nothing was written; 3 verification found something, no tag was moved; 
   multiarch-action publish -t ghcr.io/owner/app:1.4 --staged --platform linux/amd64,linux/arm64 --wait 30m`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inputs.Sources = args
-			a.fromEnvironment(cmd.Flags(), plan.PublishInputs(), &inputs)
+			if err := a.fromEnvironment(cmd.Flags(), plan.PublishInputs(), &inputs); err != nil {
+				return err
+			}
 			r, err := a.newReleaser(cmd.Context(), inputs)
 			if err != nil {
 				return err

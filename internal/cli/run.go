@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/org/multiarch-action/internal/build"
@@ -26,6 +27,7 @@ type run struct {
 	timeline *report.Timeline
 	registry publish.Registry
 	report   *report.Report
+	noting   sync.Mutex // one note of the report at a time, while nodes build
 
 	home         *setup.Home
 	engine       *setup.Engine

@@ -11,7 +11,32 @@ type Inputs struct {
 	File      string
 	Target    string
 	Platforms []string
-	BuildArgs []string
+	Call      string
+
+	BuildArgs         []string
+	Labels            []string
+	PlatformOverrides string
+	BuildContexts     []string
+
+	Secrets     []string // in the form of flags
+	SecretTexts []string // in the form of the environment: NAME=VALUE
+	SecretEnvs  []string
+	SecretFiles []string
+	SSH         []string
+	GitHubToken string
+
+	NoCache        string
+	NoCacheFilters []string
+	Pull           string
+	Network        string
+	AddHosts       []string
+	ShmSize        string
+	Ulimit         []string
+	CgroupParent   string
+	Allow          []string
+
+	CacheFrom []string
+	CacheTo   []string
 
 	Images    []string
 	Tags      []string
@@ -79,6 +104,10 @@ const (
 	KindList  Kind = "list"  // separated by commas or newlines; as a flag also repeated
 	KindLines Kind = "lines" // separated by newlines only, because the values may hold commas; as a flag repeated
 	KindKey   Kind = "key"   // one value, or true to have it chosen
+	// KindOptions are lines whose quotes belong to the values, which are lists of options themselves.
+	KindOptions Kind = "options"
+	// KindSecrets are lines of which blanks are no less secret than the rest.
+	KindSecrets Kind = "secrets"
 )
 
 // Input is one row of the table that makes the flags, the environment names and the inputs of action.yml.
@@ -88,10 +117,15 @@ type Input struct {
 	Short   string // the one-letter flag, if there is one
 	Kind    Kind
 	Default string
-	Help    string // one line
+	// ActionDefault is the default in action.yml where that is an expression of GitHub's, which means nothing elsewhere.
+	ActionDefault string
+	Help          string // one line
 
 	text func(*Inputs) *string
 	list func(*Inputs) *[]string
+	// environment is where the values from the environment are kept, if they have another form there than as flags.
+	environment func(*Inputs) *[]string
+	whole       bool // as a flag it is one value, whatever commas it holds
 }
 
 // Text returns where the value of an input of kind KindText or KindBool is kept.
@@ -99,6 +133,26 @@ func (i Input) Text(in *Inputs) *string { return i.text(in) }
 
 // List returns where the values of an input of kind KindList or KindLines are kept.
 func (i Input) List(in *Inputs) *[]string { return i.list(in) }
+
+// Environment returns where the values are kept that the environment gives.
+func (i Input) Environment(in *Inputs) *[]string {
+	if i.environment != nil {
+		return i.environment(in)
+	}
+	return i.list(in)
+}
+
+// FlagValues reads the text of one flag of an input that holds several values. Of the forms of Split a list in brackets is understood
+// for every kind, and commas for a KindList.
+func (i Input) FlagValues(text string) ([]string, error) {
+	if values, ok := i.Kind.bracketed(strings.TrimSpace(text)); ok {
+		return i.Kind.clean(values), nil
+	}
+	if i.Kind == KindList && !i.whole {
+		return i.Kind.Split(text)
+	}
+	return []string{text}, nil
+}
 
 // IsList reports whether the input holds several values.
 func (i Input) IsList() bool { return i.list != nil }
@@ -114,18 +168,18 @@ func (i Input) Label() string {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), ruleInputs(), proofInputs(), builderInputs(), registryInputs(), loginInputs(), emulationInputs(), stagingInputs(), outputInputs())
+	return slices.Concat(imageInputs(), callInputs(), ruleInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), proofInputs(), builderInputs(), registryInputs(), loginInputs(), emulationInputs(), stagingInputs(), outputInputs())
 }
 
 // imageInputs are what is built, and where it goes.
 func imageInputs() []Input {
 	return []Input{
 		{
-			Name: "context", Kind: KindText, Default: ".", Help: "folder that is sent to the builder",
+			Name: "context", Kind: KindText, Default: ".", Help: "folder that is sent to the builder, Git URL with #ref:folder, URL of an archive, or - for standard input",
 			text: func(in *Inputs) *string { return &in.Context },
 		},
 		{
-			Name: "file", Flag: "file", Short: "f", Kind: KindText, Help: "Dockerfile (default: Dockerfile in the context)",
+			Name: "file", Flag: "file", Short: "f", Kind: KindText, Help: "Dockerfile, or - for standard input (default: Dockerfile in the context)",
 			text: func(in *Inputs) *string { return &in.File },
 		},
 		{
@@ -133,7 +187,7 @@ func imageInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Platforms },
 		},
 		{
-			Name: "tags", Flag: "tag", Short: "t", Kind: KindLines, Help: "image references to move to the result, for example ghcr.io/owner/app:1.4; or rules for them (docs/tagging.md)",
+			Name: "tags", Flag: "tag", Short: "t", Kind: KindOptions, Help: "image references to move to the result, for example ghcr.io/owner/app:1.4; or rules for them (docs/tagging.md)",
 			list: func(in *Inputs) *[]string { return &in.Tags },
 		},
 		{
@@ -148,10 +202,6 @@ func imageInputs() []Input {
 			Name: "target", Flag: "target", Kind: KindText, Help: "stage of the Dockerfile to build (default: the last)",
 			text: func(in *Inputs) *string { return &in.Target },
 		},
-		{
-			Name: "build-args", Flag: "build-arg", Kind: KindLines, Help: "build argument NAME=VALUE, or NAME to take the value from the environment",
-			list: func(in *Inputs) *[]string { return &in.BuildArgs },
-		},
 	}
 }
 
@@ -159,11 +209,11 @@ func imageInputs() []Input {
 func ruleInputs() []Input {
 	return []Input{
 		{
-			Name: "images", Flag: "image", Kind: KindLines, Help: "image that the rules in tags are for, for example ghcr.io/owner/app or name=ghcr.io/owner/app,enable=true",
+			Name: "images", Flag: "image", Kind: KindOptions, Help: "image that the rules in tags are for, for example ghcr.io/owner/app or name=ghcr.io/owner/app,enable=true",
 			list: func(in *Inputs) *[]string { return &in.Images },
 		},
 		{
-			Name: "flavor", Flag: "flavor", Kind: KindLines, Help: "what goes for all rules: latest=auto|true|false, prefix=TEXT[,onlatest=true], suffix=TEXT[,onlatest=true]",
+			Name: "flavor", Flag: "flavor", Kind: KindOptions, Help: "what goes for all rules: latest=auto|true|false, prefix=TEXT[,onlatest=true], suffix=TEXT[,onlatest=true]",
 			list: func(in *Inputs) *[]string { return &in.Flavor },
 		},
 		{
@@ -241,7 +291,7 @@ func builderInputs() []Input {
 			text: func(in *Inputs) *string { return &in.BuildkitdFlags },
 		},
 		{
-			Name: "driver-opts", Flag: "driver-opt", Kind: KindLines, Help: "option NAME=VALUE of the builder's container, for example memory=2g or network=host",
+			Name: "driver-opts", Flag: "driver-opt", Kind: KindOptions, Help: "option NAME=VALUE of the builder's container, for example memory=2g or network=host",
 			list: func(in *Inputs) *[]string { return &in.DriverOpts },
 		},
 	}
@@ -311,19 +361,4 @@ func outputInputs() []Input {
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}
-}
-
-// Split reads the text of an input that holds several values. Blanks around a value and empty values do not count.
-func (k Kind) Split(text string) []string {
-	separators := "\n\r"
-	if k == KindList {
-		separators += ","
-	}
-	var out []string
-	for _, value := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(separators, c) }) {
-		if value = strings.TrimSpace(value); value != "" {
-			out = append(out, value)
-		}
-	}
-	return out
 }

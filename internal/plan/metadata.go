@@ -39,8 +39,11 @@ const (
 func (r *reader) metadata(epoch *int64) Metadata {
 	out := Metadata{TagSeparator: defaultTo(r.in.SepTags, "\n"), LabelSeparator: defaultTo(r.in.SepLabels, "\n")}
 	if !r.byRules() {
-		r.in.Tags = KindList.Split(strings.Join(r.in.Tags, "\n"))
-		out.Tags = r.in.Tags
+		references, err := KindList.Split(strings.Join(r.in.Tags, "\n"))
+		if err != nil {
+			r.problem(tagFlag, strings.Join(r.in.Tags, "\n"), err.Error(), "")
+		}
+		r.in.Tags, out.Tags = references, references
 		return out
 	}
 	in, ok := r.ruleInputs(epoch)
@@ -50,7 +53,7 @@ func (r *reader) metadata(epoch *int64) Metadata {
 	}
 	result, problems := metadata.New(in)
 	for _, p := range problems {
-		r.problem(map[string]string{"tags": tagFlag, "images": imageFlag, "flavor": flavorFlag}[p.Input], p.Value, p.Rule, p.Hint)
+		r.problem(map[string]string{"tags": tagFlag, "images": imageFlag, "flavor": flavorFlag, "labels": "--label"}[p.Input], p.Value, p.Rule, p.Hint)
 	}
 	out.Version, out.Tags, out.TagNames, out.Notes = result.Version, result.Tags, result.TagNames, result.Notes
 	out.Labels = map[string]string{}
@@ -58,6 +61,7 @@ func (r *reader) metadata(epoch *int64) Metadata {
 		out.Labels[label.Key] = label.Value
 		out.LabelLines = append(out.LabelLines, label.Key+"="+label.Value)
 	}
+	r.in.Labels = out.LabelLines
 	for level := range strings.SplitSeq(defaultTo(r.world.Getenv("DOCKER_METADATA_ANNOTATIONS_LEVELS"), "manifest"), ",") {
 		for _, a := range result.Annotations {
 			out.Annotations = append(out.Annotations, level+":"+a.Key+"="+a.Value)
@@ -108,7 +112,7 @@ func (r *reader) ruleInputs(epoch *int64) (in metadata.Inputs, ok bool) {
 	if yes, err := strconv.ParseBool(r.world.Getenv("DOCKER_METADATA_PR_HEAD_SHA")); err == nil && yes && strings.Contains(event.Name, "pull_request") {
 		event.SHA = defaultTo(event.HeadSHA, event.SHA)
 	}
-	in = metadata.Inputs{Images: r.in.Images, Tags: r.in.Tags, Flavor: r.in.Flavor, Event: event, Now: r.world.Now, Created: r.world.Now}
+	in = metadata.Inputs{Images: r.in.Images, Tags: r.in.Tags, Flavor: r.in.Flavor, Labels: r.in.Labels, Event: event, Now: r.world.Now, Created: r.world.Now}
 	if !event.CommitTime.IsZero() {
 		in.Created = event.CommitTime
 	}

@@ -113,7 +113,7 @@ func PromoteInputs() []Input {
 func NewRelease(in Inputs, world World) (*Release, error) {
 	r := &reader{in: in, world: world, release: true}
 	config, registries := r.registries()
-	described := r.metadata(r.sourceDateEpoch())
+	described := r.metadata(r.sourceDateEpoch(nil))
 	out := &Release{
 		Sources:    in.Sources,
 		Tags:       config.plainHTTP(r.tags()),

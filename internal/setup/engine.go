@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/moby/moby/api/types/system"
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 )
 
