@@ -8,6 +8,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
+	cliconfig "github.com/docker/cli/cli/config"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
@@ -158,4 +159,15 @@ func (s *sources) attachables(keychain authn.Keychain) ([]session.Attachable, er
 		out = append(out, provider)
 	}
 	return out, nil
+}
+
+// dockerProxies are the proxies of the user's docker configuration, as build arguments.
+func dockerProxies() map[string]string {
+	out := map[string]string{}
+	for name, value := range cliconfig.LoadDefaultConfigFile(io.Discard).ParseProxyConfig("", nil) {
+		if value != nil {
+			out[name] = *value
+		}
+	}
+	return out
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,6 +76,9 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 				return err
 			}
 			asJSON, err := cmd.Flags().GetBool("json")
+			if err == nil {
+				err = a.streams(p, asJSON)
+			}
 			if err != nil {
 				return err
 			}
@@ -172,6 +177,22 @@ func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) 
 	return p, err
 }
 
+// streams refuses an image or files on a standard output that is to carry something else.
+func (a *app) streams(p *plan.Plan, asJSON bool) error {
+	if !slices.ContainsFunc(p.Outputs, func(o plan.Output) bool { return o.Dest == plan.Stdout }) {
+		return nil
+	}
+	problem := &plan.InputError{Input: "--output", Hint: "name a file by dest=FILE"}
+	if file, ok := a.Stdout.(*os.File); ok && isTerminal(file) {
+		problem.Rule = "an archive on a terminal is of no use"
+	} else if asJSON {
+		problem.Rule = "standard output cannot hold an archive and JSON"
+	} else {
+		return nil
+	}
+	return plan.InputErrors{problem}
+}
+
 // planWorld is what a plan may ask of the machine.
 func (a *app) planWorld(ctx context.Context) (plan.World, error) {
 	dir, err := os.Getwd()
@@ -221,17 +242,33 @@ func planLines(p *plan.Plan) []string {
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))
 	}
+	return append(lines, destinationLines(p)...)
+}
+
+// destinationLines say where the result would go.
+func destinationLines(p *plan.Plan) []string {
+	var lines []string
+	if p.Attest.Any() {
+		lines = append(lines, "attest each with "+strings.Join(p.Attest.Names(), " and "))
+	}
 	if p.Push {
 		for _, repo := range p.Repositories() {
 			lines = append(lines, "push by digest to "+repo.Name())
 		}
-		switch {
-		case p.Staged != nil:
-			lines = append(lines, stagingLine(p.Staged))
-		default:
-			for _, tag := range p.Tags {
-				lines = append(lines, "move the tag "+tag.Name())
-			}
+	}
+	for _, output := range p.Outputs {
+		to := output.Dest
+		if to == plan.Stdout {
+			to = "standard output"
+		}
+		lines = append(lines, fmt.Sprintf("write type=%s to %s", output.Type, to))
+	}
+	switch {
+	case p.Staged != nil:
+		lines = append(lines, stagingLine(p.Staged))
+	case p.Push && !p.ByDigest:
+		for _, tag := range p.Tags {
+			lines = append(lines, "move the tag "+tag.Name())
 		}
 	}
 	if p.Load {

@@ -3,43 +3,68 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
-	"github.com/org/multiarch-action/internal/ci"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/report"
 )
 
-// metadataOutputs are what docker/metadata-action gives to later steps, under its names.
-func metadataOutputs(m plan.Metadata) ([]ci.Output, error) {
-	object, err := json.Marshal(struct {
-		Tags        []string          `json:"tags"`
-		TagNames    []string          `json:"tag-names"`
-		Labels      map[string]string `json:"labels"`
-		Annotations []string          `json:"annotations"`
-	}{m.Tags, m.TagNames, m.Labels, m.Annotations})
-	if err != nil {
-		return nil, fmt.Errorf("output json: encoding: %w", err)
+// metadata is what docker buildx build writes into a metadata file, under its names. buildx.build.ref is not in it: it names a build in the
+// history of a builder that outlives the build.
+func (r *run) metadata() map[string]any {
+	names := make([]string, len(r.plan.Tags))
+	for i, tag := range r.plan.Tags {
+		names[i] = publish.DockerName(tag)
 	}
-	return []ci.Output{
-		{Name: "version", Value: m.Version},
-		{Name: "tags", Value: strings.Join(m.Tags, m.TagSeparator)},
-		{Name: "labels", Value: strings.Join(m.LabelLines, m.LabelSeparator)},
-		{Name: "annotations", Value: strings.Join(m.Annotations, "\n")},
-		{Name: "json", Value: string(object)},
-	}, nil
+	out := map[string]any{"containerimage.digest": r.report.Digest, "image.name": strings.Join(names, ",")}
+	if hash, err := v1.NewHash(r.report.Digest); err == nil {
+		d := v1.Descriptor{MediaType: types.MediaType(r.report.MediaType), Digest: hash, Size: r.report.Size}
+		out["containerimage.descriptor"] = d
+		if !d.MediaType.IsIndex() {
+			out["containerimage.config.digest"] = r.report.ImageID
+		}
+	}
+	return out
 }
 
-// metadataLines say in words what the image is called.
-func metadataLines(m plan.Metadata) []string {
-	if m.IsZero() {
+// resultFiles writes the files that other programs read. A run that has no result leaves them as they are.
+func (r *run) resultFiles() error {
+	if r.report.Outcome != report.Published && r.report.Outcome != report.Built {
 		return nil
 	}
-	lines := []string{"call it version " + m.Version}
-	if m.Version == "" {
-		lines[0] = "give it no tag: no rule is for this event"
+	if path := r.plan.IIDFile; path != "" {
+		if err := writeText(path, r.report.ImageID); err != nil {
+			return err
+		}
 	}
-	for _, label := range m.LabelLines {
-		lines = append(lines, "  label "+label)
+	if path := r.plan.MetadataFile; path != "" {
+		raw, err := json.MarshalIndent(r.metadata(), "", "  ")
+		if err != nil {
+			return fmt.Errorf("file %q: encoding: %w", path, err)
+		}
+		return writeText(path, string(raw)+"\n")
 	}
-	return lines
+	return nil
+}
+
+func writeText(path, text string) error {
+	err := publish.WriteFile(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("file %q: writing: %w", path, err)
+	}
+	return nil
+}
+
+// usesStdout reports whether standard output carries an archive.
+func (r *run) usesStdout() bool {
+	return slices.ContainsFunc(r.plan.Outputs, func(o plan.Output) bool { return o.Dest == plan.Stdout })
 }

@@ -24,7 +24,9 @@ func TestLogins(t *testing.T) {
 			[]plan.Login{{Registry: "ghcr.io", Username: "u", Password: "p"}},
 		},
 		"a file": {
-			func(in *plan.Inputs) { in.Registry, in.Username, in.PasswordFile = "localhost:5000", "u", "two/key.pem" },
+			func(in *plan.Inputs) {
+				in.Registry, in.Username, in.PasswordFile = "localhost:5000", "u", "two/key.pem"
+			},
 			[]plan.Login{{Registry: "localhost:5000", Username: "u", Password: "a key"}},
 		},
 		"several": {

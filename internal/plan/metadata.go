@@ -53,7 +53,7 @@ func (r *reader) metadata(epoch *int64) Metadata {
 	}
 	result, problems := metadata.New(in)
 	for _, p := range problems {
-		r.problem(map[string]string{"tags": tagFlag, "images": imageFlag, "flavor": flavorFlag, "labels": "--label"}[p.Input], p.Value, p.Rule, p.Hint)
+		r.problem(map[string]string{"tags": tagFlag, "images": imageFlag, "flavor": flavorFlag, "labels": "--label", "annotations": annotationFlag}[p.Input], p.Value, p.Rule, p.Hint)
 	}
 	out.Version, out.Tags, out.TagNames, out.Notes = result.Version, result.Tags, result.TagNames, result.Notes
 	out.Labels = map[string]string{}
@@ -62,6 +62,7 @@ func (r *reader) metadata(epoch *int64) Metadata {
 		out.LabelLines = append(out.LabelLines, label.Key+"="+label.Value)
 	}
 	r.in.Labels = out.LabelLines
+	r.annotate(result.Annotations)
 	for level := range strings.SplitSeq(defaultTo(r.world.Getenv("DOCKER_METADATA_ANNOTATIONS_LEVELS"), "manifest"), ",") {
 		for _, a := range result.Annotations {
 			out.Annotations = append(out.Annotations, level+":"+a.Key+"="+a.Value)
@@ -112,7 +113,8 @@ func (r *reader) ruleInputs(epoch *int64) (in metadata.Inputs, ok bool) {
 	if yes, err := strconv.ParseBool(r.world.Getenv("DOCKER_METADATA_PR_HEAD_SHA")); err == nil && yes && strings.Contains(event.Name, "pull_request") {
 		event.SHA = defaultTo(event.HeadSHA, event.SHA)
 	}
-	in = metadata.Inputs{Images: r.in.Images, Tags: r.in.Tags, Flavor: r.in.Flavor, Labels: r.in.Labels, Event: event, Now: r.world.Now, Created: r.world.Now}
+	plain, _ := annotationInputs(r.in.Annotations)
+	in = metadata.Inputs{Images: r.in.Images, Tags: r.in.Tags, Flavor: r.in.Flavor, Labels: r.in.Labels, Annotations: plain, Event: event, Now: r.world.Now, Created: r.world.Now}
 	if !event.CommitTime.IsZero() {
 		in.Created = event.CommitTime
 	}
@@ -142,4 +144,30 @@ func (r *reader) withoutTags(result metadata.Result, failed bool) {
 	case len(result.TagNames) == 0:
 		r.problem(tagFlag, "", "no rule gives a tag for this event", "add one that does, for example type=sha, or push only for events that have tags")
 	}
+}
+
+// annotationInputs tells custom annotations that are KEY=VALUE, and may hold expressions, from those that name their documents.
+func annotationInputs(entries []string) (plain, targeted []string) {
+	for _, entry := range entries {
+		if key, _, _ := strings.Cut(entry, "="); strings.Contains(key, ":") {
+			targeted = append(targeted, entry)
+		} else {
+			plain = append(plain, entry)
+		}
+	}
+	return plain, targeted
+}
+
+// annotate puts the annotations on the image: on the manifests and on the index, where registries look for them, unless
+// DOCKER_METADATA_ANNOTATIONS_LEVELS says where. Empty ones say nothing.
+func (r *reader) annotate(annotations []metadata.Pair) {
+	_, targeted := annotationInputs(r.in.Annotations)
+	levels := defaultTo(r.world.Getenv("DOCKER_METADATA_ANNOTATIONS_LEVELS"), "manifest,index")
+	r.in.Annotations = nil
+	for _, a := range annotations {
+		if a.Value != "" {
+			r.in.Annotations = append(r.in.Annotations, levels+":"+a.Key+"="+a.Value)
+		}
+	}
+	r.in.Annotations = append(r.in.Annotations, targeted...)
 }
