@@ -21,8 +21,10 @@ const module = "github.com/org/multiarch-action"
 // mayImport is which of our packages each package may import. Stages never import each other, nor ci: only cli knows them all.
 var mayImport = map[string][]string{
 	"":                  {"internal/cli"},
-	"internal/cli":      {"internal/build", "internal/ci", "internal/explain", "internal/folder", "internal/layers", "internal/migrate", "internal/plan", "internal/progress", "internal/publish", "internal/registry", "internal/report", "internal/setup", "internal/source", "internal/verify"},
-	"internal/plan":     {},
+	"internal/cli":      {"internal/build", "internal/ci", "internal/explain", "internal/folder", "internal/layers", "internal/login", "internal/migrate", "internal/plan", "internal/progress", "internal/publish", "internal/registry", "internal/report", "internal/setup", "internal/source", "internal/verify"},
+	"internal/login":    {"internal/plan"},
+	"internal/metadata": {},
+	"internal/plan":     {"internal/metadata"},
 	"internal/ci":       {"internal/plan"},
 	"internal/setup":    {"internal/plan", "internal/registry"},
 	"internal/build":    {"internal/plan", "internal/registry"},

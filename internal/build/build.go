@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	buildkit "github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -24,6 +25,8 @@ type Check func(ctx context.Context, p plan.Platform, config ocispec.Image, file
 // Request is what one builder is asked for.
 type Request struct {
 	Plan *plan.Plan
+	// Keychain has the logins that the builder gets for registries; nil: the user's docker configuration.
+	Keychain authn.Keychain
 	// Check is called for every platform that was built; nil checks nothing.
 	Check Check
 	// Status is given every progress message of the builder, in order. It must not block for long.
@@ -188,7 +191,7 @@ func newJob(request Request) (*job, error) {
 }
 
 func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
-	attachables, err := j.sources.attachables()
+	attachables, err := j.sources.attachables(j.Keychain)
 	if err != nil {
 		return buildkit.SolveOpt{}, err
 	}

@@ -56,7 +56,7 @@ func (j *job) writeCache(ctx context.Context, builder *buildkit.Client, write pl
 	opt := buildkit.SolveOpt{
 		CacheExports: []buildkit.CacheOptionsEntry{{Type: write.Cache.Type, Attrs: write.Cache.Attrs}},
 		// What steps needed they had; layers of base images that were not needed yet are fetched now.
-		Session:             []session.Attachable{registryLogin()},
+		Session:             []session.Attachable{registryLogin(j.Keychain)},
 		AllowedEntitlements: j.Plan.Steps.Entitlements,
 		Internal:            true, // no entry of its own in the builder's history
 	}

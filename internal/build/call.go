@@ -33,7 +33,7 @@ func Ask(ctx context.Context, builder *buildkit.Client, request Request) (Answer
 	if err != nil {
 		return Answer{}, err
 	}
-	attachables, err := j.sources.attachables()
+	attachables, err := j.sources.attachables(j.Keychain)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	cliconfig "github.com/docker/cli/cli/config"
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/moby/buildkit/session/upload/uploadprovider"
@@ -135,8 +135,8 @@ func (s *sources) context(p *plan.Plan) string {
 }
 
 // attachables are what the builder may ask for while it builds: credentials of registries, secrets, SSH agents, and an archive.
-func (s *sources) attachables() ([]session.Attachable, error) {
-	out := []session.Attachable{registryLogin()}
+func (s *sources) attachables(keychain authn.Keychain) ([]session.Attachable, error) {
+	out := []session.Attachable{registryLogin(keychain)}
 	if s.upload != nil {
 		out = append(out, s.upload)
 	}
@@ -170,11 +170,4 @@ func dockerProxies() map[string]string {
 		}
 	}
 	return out
-}
-
-// registryLogin gives the user's docker credentials to the builder.
-func registryLogin() session.Attachable {
-	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
-		AuthConfigProvider: authprovider.LoadAuthConfig(cliconfig.LoadDefaultConfigFile(io.Discard)),
-	})
 }

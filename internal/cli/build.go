@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -15,23 +16,47 @@ import (
 )
 
 func (a *app) buildCommand() *cobra.Command {
-	var inputs plan.Inputs
-	var dryRun, asJSON bool
-	cmd := &cobra.Command{
-		Use:   "build [flags] [CONTEXT]",
-		Short: "Build, verify, push and tag an image for many platforms",
-		Long: `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
+	var dryRun bool
+	cmd := a.planned(func(ctx context.Context, p *plan.Plan, asJSON bool) error {
+		if dryRun {
+			return a.printPlan(p, asJSON)
+		}
+		return a.build(ctx, p, asJSON)
+	})
+	cmd.Use = "build [flags] [CONTEXT]"
+	cmd.Short = "Build, verify, push and tag an image for many platforms"
+	cmd.Long = `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
 read it back, and move the tags.
 
 Every flag can also be given in the environment: --platform as MULTIARCH_PLATFORMS, and so on by the
 names in docs/inputs.md. A flag wins over the environment.
 
 Exit status: 0 done; 1 the engine, the build or a registry failed; 2 the request was wrong, nothing was
-started; 3 verification found something, no tag was moved; 130 cancelled.`,
-		Example: `  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push .
+started; 3 verification found something, no tag was moved; 130 cancelled.`
+	cmd.Example = `  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push .
   multiarch-action build --platform linux/arm64,linux/riscv64 --test 'uname -m' examples/hello
   multiarch-action build --platform linux/arm64 -t app:dev --load .
-  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`,
+  multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
+	cmd.Flags().Bool("json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
+	return cmd
+}
+
+func (a *app) planCommand() *cobra.Command {
+	cmd := a.planned(func(_ context.Context, p *plan.Plan, asJSON bool) error { return a.printPlan(p, asJSON) })
+	cmd.Use = "plan [flags] [CONTEXT]"
+	cmd.Short = "Print what build would do: platforms, tags, labels, version"
+	cmd.Long = `Print what build would do with the same flags and environment, and do nothing. Nothing is asked of a registry
+or an engine. On GitHub the outputs version, tags, labels, annotations and json are set.`
+	cmd.Example = `  multiarch-action plan --platform linux/amd64 --image ghcr.io/owner/app -t type=semver,pattern={{version}} -t type=sha .`
+	cmd.Flags().Bool("json", false, "print the plan as JSON on standard output")
+	return cmd
+}
+
+// planned makes a command of one that does something with a plan. It gets the flags of all inputs of the build; the command adds json.
+func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) error) *cobra.Command {
+	var inputs plan.Inputs
+	cmd := &cobra.Command{
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("one context at most, and %d are given: %q", len(args), args)}
@@ -46,22 +71,21 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
 				return err
 			}
-			p, err := a.plan(inputs)
+			p, err := a.plan(cmd.Context(), inputs)
 			if err != nil {
 				return err
 			}
-			if err := a.streams(p, asJSON); err != nil {
+			asJSON, err := cmd.Flags().GetBool("json")
+			if err == nil {
+				err = a.streams(p, asJSON)
+			}
+			if err != nil {
 				return err
 			}
-			if dryRun {
-				return a.printPlan(p, asJSON)
-			}
-			return a.build(cmd.Context(), p, asJSON)
+			return do(cmd.Context(), p, asJSON)
 		},
 	}
 	inputFlags(cmd, plan.BuildInputs(), &inputs)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
 	cmd.Flags().SortFlags = false
 	return cmd
 }
@@ -141,8 +165,8 @@ func said(flags *pflag.FlagSet, input plan.Input, inputs *plan.Inputs) bool {
 	return *input.Text(inputs) != ""
 }
 
-func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
-	world, err := a.planWorld()
+func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) {
+	world, err := a.planWorld(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,18 +194,26 @@ func (a *app) streams(p *plan.Plan, asJSON bool) error {
 }
 
 // planWorld is what a plan may ask of the machine.
-func (a *app) planWorld() (plan.World, error) {
+func (a *app) planWorld(ctx context.Context) (plan.World, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return plan.World{}, fmt.Errorf("working directory: reading: %w", err)
 	}
 	return plan.World{
 		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
+		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) }, Now: time.Now(),
 		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
 	}, nil
 }
 
 func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
+	outputs, err := metadataOutputs(p.Metadata)
+	if err == nil {
+		err = a.host.SetOutputs(outputs)
+	}
+	if err != nil {
+		return err
+	}
 	if asJSON {
 		encoder := json.NewEncoder(a.Stdout)
 		encoder.SetIndent("", "  ")
@@ -205,6 +237,7 @@ func planLines(p *plan.Plan) []string {
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
 	}
+	lines = append(lines, metadataLines(p.Metadata)...)
 	lines = append(lines, builderLines(p.Builder)...)
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))

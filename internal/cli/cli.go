@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -55,6 +56,7 @@ func Run(ctx context.Context, world World) int {
 type app struct {
 	World
 	host       *ci.Host
+	keychain   authn.Keychain // who we are for registries; nil: whom docker's configuration says
 	stdin      *stdin
 	understood bool // the command line; what goes wrong from then on is not the request's fault
 }
@@ -82,7 +84,7 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
 	root.AddCommand(
-		a.buildCommand(), a.publishCommand(), a.promoteCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(),
+		a.buildCommand(), a.planCommand(), a.publishCommand(), a.promoteCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(),
 		a.migrateCommand(), a.cleanupCommand(), helperCommand(), guardCommand(), a.inspectorCommand(),
 	)
 	return root

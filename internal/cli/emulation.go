@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"github.com/org/multiarch-action/internal/setup"
 )
 
@@ -27,7 +25,7 @@ func (r *run) emulatorImage() (*setup.EmulatorImage, error) {
 		cache = filepath.Join(cache, "multiarch-action", "emulators")
 	}
 	return &setup.EmulatorImage{
-		Name: image, References: references, Transport: r.registry.Transport, Keychain: authn.DefaultKeychain, Cache: cache,
+		Name: image, References: references, Transport: r.registry.Transport, Keychain: r.registry.Keychain, Cache: cache,
 		Say: func(text string) { r.say("setup", "%s", text) },
 	}, nil
 }

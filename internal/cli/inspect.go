@@ -66,7 +66,7 @@ Exit status: 0 shown; 1 the image could not be read; 2 the request was wrong; 13
 }
 
 func (a *app) inspect(ctx context.Context, in inspectInputs) error {
-	world, err := a.planWorld()
+	world, err := a.planWorld(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,10 @@ func (a *app) inspect(ctx context.Context, in inspectInputs) error {
 // opener reads images from registries as the plan says.
 func (a *app) opener(registries plan.Registries) (source.Opener, error) {
 	transport, err := a.registries(registries.Retry, registries.Authorities)
-	return source.Opener{Transport: transport, PlainHTTP: registries.PlainHTTP}, err
+	if err == nil {
+		err = a.useLogins(registries.Logins)
+	}
+	return source.Opener{Keychain: a.keychain, Transport: transport, PlainHTTP: registries.PlainHTTP}, err
 }
 
 // inspected reads what an image consists of. A platform that cannot be read does not hide the others.

@@ -208,7 +208,7 @@ var errSilent = errors.New("it has not answered for a minute")
 func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, status func(*buildkit.SolveStatus)) share {
 	part := *r.plan
 	part.Platforms = platforms
-	request := build.Request{Plan: &part, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Archive: r.stdin.archive(), CacheProblem: r.cacheProblem, PushAgain: r.patience.PushAgain}
+	request := build.Request{Plan: &part, Keychain: r.registry.Keychain, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Archive: r.stdin.archive(), CacheProblem: r.cacheProblem, PushAgain: r.patience.PushAgain}
 	if n.here {
 		request.Emulated, request.Retry = r.emulated, r.retry
 	}

@@ -39,7 +39,7 @@ was written; 3 verification found something, no tag was moved; 130 cancelled.`,
 			if err := a.fromEnvironment(cmd.Flags(), plan.PromoteInputs(), &inputs); err != nil {
 				return err
 			}
-			r, err := a.newReleaser(inputs)
+			r, err := a.newReleaser(cmd.Context(), inputs)
 			if err != nil {
 				return err
 			}

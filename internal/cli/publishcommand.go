@@ -41,7 +41,7 @@ not fit, nothing was written; 3 verification found something, no tag was moved; 
 			if err := a.fromEnvironment(cmd.Flags(), plan.PublishInputs(), &inputs); err != nil {
 				return err
 			}
-			r, err := a.newReleaser(inputs)
+			r, err := a.newReleaser(cmd.Context(), inputs)
 			if err != nil {
 				return err
 			}

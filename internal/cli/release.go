@@ -40,8 +40,8 @@ type candidate struct {
 	attestations []v1.Descriptor
 }
 
-func (a *app) newReleaser(in plan.Inputs) (*releaser, error) {
-	world, err := a.planWorld()
+func (a *app) newReleaser(ctx context.Context, in plan.Inputs) (*releaser, error) {
+	world, err := a.planWorld(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +59,15 @@ func (a *app) newReleaser(in plan.Inputs) (*releaser, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	for _, note := range p.Notes {
+		a.say("plan", "%s", note)
+	}
 	opener, err := a.opener(p.Registries)
 	if err != nil {
 		return nil, err
 	}
 	r := &releaser{
-		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Transport: opener.Transport, ForceTag: p.ForceTag},
+		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Keychain: a.keychain, Transport: opener.Transport, ForceTag: p.ForceTag},
 		verifier: &imageVerifier{app: a, level: p.Verify, policy: p.Policy, display: &counter{}},
 		result:   &report.Released{SchemaVersion: report.ReleasedSchema, Program: a.version(), Outcome: report.Failed, Verify: p.Verify, Platforms: []report.ReleasedPlatform{}},
 	}

@@ -172,11 +172,15 @@ func (r *run) outputs() error {
 	if err := r.report.JSON(&whole); err != nil {
 		return err
 	}
-	return r.host.SetOutputs([]ci.Output{
+	described, err := metadataOutputs(r.plan.Metadata)
+	if err != nil {
+		return err
+	}
+	return r.host.SetOutputs(append([]ci.Output{
 		{Name: "digest", Value: r.report.Digest},
 		{Name: "digests", Value: string(byPlatform)},
 		{Name: "imageid", Value: r.report.ImageID},
 		{Name: "metadata", Value: string(metadata)},
 		{Name: "report", Value: whole.String()},
-	})
+	}, described...))
 }

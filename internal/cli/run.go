@@ -50,6 +50,9 @@ type run struct {
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
 	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
+	if err == nil {
+		err = a.useLogins(p.Logins)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	_, _ = rand.Read(raw) // never fails
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
-		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
+		registry:     publish.Registry{Keychain: a.keychain, Transport: transport, ForceTag: p.ForceTag},
 		patience:     transport,
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}

@@ -155,6 +155,9 @@ func (r *run) connectEngine(ctx context.Context) error {
 	}
 	err := r.stage("setup/engine", func() (err error) {
 		r.engine, err = r.connect(ctx, "setup")
+		if err == nil {
+			r.engine.Keychain = r.keychain
+		}
 		return err
 	})
 	if err == nil {

@@ -133,7 +133,10 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 		return nil, problems
 	}
 	transport, err := a.registries(plan.RegistryRetry, nil)
-	v.opener.Transport = transport
+	if err == nil {
+		err = a.useLogins(nil)
+	}
+	v.opener.Transport, v.opener.Keychain = transport, a.keychain
 	return v, err
 }
 

@@ -37,7 +37,18 @@ type Inputs struct {
 	CacheFrom []string
 	CacheTo   []string
 
-	Tags        []string
+	Images    []string
+	Tags      []string
+	Flavor    []string
+	SepTags   string
+	SepLabels string
+
+	Registry     string
+	Username     string
+	Password     string
+	PasswordFile string
+	RegistryAuth string
+
 	Push        string
 	Load        string
 	Outputs     []string
@@ -92,7 +103,7 @@ type Inputs struct {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), callInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), destinationInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
+	return slices.Concat(imageInputs(), callInputs(), ruleInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), destinationInputs(), proofInputs(), builderInputs(), registryInputs(), loginInputs(), emulationInputs(), stagingInputs(), outputInputs())
 }
 
 // imageInputs are what is built.
@@ -111,7 +122,7 @@ func imageInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Platforms },
 		},
 		{
-			Name: "tags", Flag: "tag", Short: "t", Kind: KindList, Help: "image references to move to the result, for example ghcr.io/owner/app:1.4",
+			Name: "tags", Flag: "tag", Short: "t", Kind: KindOptions, Help: "image references to move to the result, for example ghcr.io/owner/app:1.4; or rules for them (docs/tagging.md)",
 			list: func(in *Inputs) *[]string { return &in.Tags },
 		},
 		{
@@ -151,6 +162,28 @@ func destinationInputs() []Input {
 		{
 			Name: "sbom", Flag: "sbom", Kind: KindText, Help: "what each platform's image holds: true, or attributes as generator=IMAGE",
 			text: func(in *Inputs) *string { return &in.SBOM },
+		},
+	}
+}
+
+// ruleInputs are how tags and labels are made, and how they are written as outputs.
+func ruleInputs() []Input {
+	return []Input{
+		{
+			Name: "images", Flag: "image", Kind: KindOptions, Help: "image that the rules in tags are for, for example ghcr.io/owner/app or name=ghcr.io/owner/app,enable=true",
+			list: func(in *Inputs) *[]string { return &in.Images },
+		},
+		{
+			Name: "flavor", Flag: "flavor", Kind: KindOptions, Help: "what goes for all rules: latest=auto|true|false, prefix=TEXT[,onlatest=true], suffix=TEXT[,onlatest=true]",
+			list: func(in *Inputs) *[]string { return &in.Flavor },
+		},
+		{
+			Name: "sep-tags", Flag: "sep-tags", Kind: KindText, Help: "what separates tags in the output (default: a line end)",
+			text: func(in *Inputs) *string { return &in.SepTags },
+		},
+		{
+			Name: "sep-labels", Flag: "sep-labels", Kind: KindText, Help: "what separates labels in the output (default: a line end)",
+			text: func(in *Inputs) *string { return &in.SepLabels },
 		},
 	}
 }

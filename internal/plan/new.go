@@ -41,6 +41,9 @@ func New(in Inputs, world World) (*Plan, error) {
 		Labels:        r.labels(),
 		Contexts:      r.namedContexts(),
 		Steps:         r.steps(),
+		Metadata:      to.Metadata,
+		Logins:        r.logins(),
+		Notes:         to.Metadata.Notes,
 		Summary:       in.Summary,
 		Report:        in.Report,
 		IIDFile:       in.IIDFile,
@@ -73,6 +76,7 @@ func (r *reader) destinations() *Plan {
 	}
 	to.Push = to.Push || to.Staged != nil
 	to.SourceDateEpoch = r.sourceDateEpoch(to.BuildArgs)
+	to.Metadata = r.metadata(to.SourceDateEpoch)
 	r.outputs(to)
 	return to
 }
@@ -82,6 +86,8 @@ type reader struct {
 	in       Inputs
 	world    World
 	problems InputErrors
+	rules    bool // whether the tags are rules
+	release  bool // whether images exist and are to be tagged
 }
 
 func (r *reader) problem(input, value, rule, hint string) {
@@ -194,9 +200,9 @@ func (r *reader) contradictions(p *Plan) {
 	if len(r.in.Platforms) == 0 && p.Call.Method == CallBuild {
 		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
 	}
-	if p.Staged != nil && len(r.in.Tags) == 0 {
+	if p.Staged != nil && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--staged", "", "no tag says for which repository", "add --tag as for publish, for example --tag ghcr.io/owner/app:1.4; it will not be moved")
-	} else if p.Push && len(r.in.Tags) == 0 {
+	} else if p.Push && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
 	if r.in.IIDFile != "" && !p.HoldsImage() {
@@ -205,7 +211,7 @@ func (r *reader) contradictions(p *Plan) {
 	if p.Load && p.Staged != nil {
 		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
-	if p.Load && len(r.in.Tags) == 0 {
+	if p.Load && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")
 	}
 }

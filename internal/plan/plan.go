@@ -30,8 +30,9 @@ type Plan struct {
 	CacheFrom      []Cache             `json:"cacheFrom,omitempty"`
 	CacheTo        []Cache             `json:"cacheTo,omitempty"`
 
-	Tags []Tag `json:"tags,omitempty"` // most specific first: the order in which they move
-	Push bool  `json:"push"`
+	Tags     []Tag    `json:"tags,omitempty"` // most specific first: the order in which they move
+	Metadata Metadata `json:"metadata,omitzero"`
+	Push     bool     `json:"push"`
 	// ByDigest leaves the tags where they are: what is pushed has a digest and no name.
 	ByDigest bool      `json:"byDigest,omitempty"`
 	Form     ImageForm `json:"form,omitzero"` // of what is pushed
@@ -49,6 +50,7 @@ type Plan struct {
 	// under QEMU it has no effect.
 	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
 	Builder Builder           `json:"builder"`
+	Logins  []Login           `json:"logins,omitempty"`
 
 	// RegistryRetry is how long the run may wait, all in all, for registries that fail (nanoseconds).
 	RegistryRetry time.Duration `json:"registryRetry"`
@@ -172,8 +174,10 @@ type World struct {
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
-	Checks   []string // ids of all checks, for what is said about them
-	Run      Run      // of the CI host; zero: there is none
+	Checks   []string              // ids of all checks, for what is said about them
+	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
+	Now      time.Time             // for dates in tags, unless SOURCE_DATE_EPOCH says another time
+	Run      Run                   // of the CI host; zero: there is none
 	// ReadStdin returns what standard input holds: the text of a Dockerfile, or that it is an archive.
 	ReadStdin func() (text []byte, archive bool, err error)
 	// DefaultContext is the Git URL of the commit that the CI host is about; GitServer the host of the server that its token is for.

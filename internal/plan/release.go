@@ -23,6 +23,7 @@ type Release struct {
 	Policy    Policy
 	Registries
 	Summary, Report string
+	Notes           []string // what was decided without being asked, for the log
 }
 
 // Promotion is what only promote is asked.
@@ -36,6 +37,7 @@ type Promotion struct {
 type Registries struct {
 	Authorities [][]byte // further certificates to trust them by, in PEM
 	PlainHTTP   []string // hosts that speak it
+	Logins      []Login
 	Retry       time.Duration
 }
 
@@ -44,7 +46,8 @@ func (r *Release) Repositories() []name.Repository { return Repositories(r.Tags)
 
 // releaseRows are rows of the build's inputs that mean the same for images that exist.
 var releaseRows = []string{
-	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry", "force-tag", "summary", "report",
+	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry", "force-tag",
+	"registry", "username", "password", "password-file", "registry-auth", "summary", "report",
 }
 
 // releaseHelp is what some of these rows mean there.
@@ -76,7 +79,7 @@ func rows(names ...string) []Input {
 
 // RegistryInputs returns the inputs that say how registries are reached.
 func RegistryInputs() []Input {
-	return rows("buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry")
+	return rows(slices.Concat([]string{"buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry"}, loginNames)...)
 }
 
 // PublishInputs returns the table of the publish command's inputs.
@@ -95,7 +98,7 @@ func PublishInputs() []Input {
 			text: func(in *Inputs) *string { return &in.Wait },
 		},
 	}
-	return slices.Concat(own[:1], rows(releaseRows[:2]...), own[1:2], rows("staged", "record"), own[2:], rows(releaseRows[2:]...))
+	return slices.Concat(own[:1], rows("tags", "images", "flavor", "platforms"), own[1:2], rows("staged", "record"), own[2:], rows(releaseRows[2:]...))
 }
 
 // PromoteInputs returns the table of the promote command's inputs.
@@ -124,8 +127,9 @@ func PromoteInputs() []Input {
 // NewRelease turns inputs of publish or promote into what will be done. If anything is wrong it returns InputErrors with every
 // problem found.
 func NewRelease(in Inputs, world World) (*Release, error) {
-	r := &reader{in: in, world: world}
+	r := &reader{in: in, world: world, release: true}
 	config, registries := r.registries()
+	described := r.metadata(r.sourceDateEpoch(nil))
 	out := &Release{
 		Sources:    in.Sources,
 		Tags:       config.plainHTTP(r.tags()),
@@ -138,6 +142,7 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Registries: registries,
 		Summary:    in.Summary,
 		Report:     in.Report,
+		Notes:      described.Notes,
 		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: r.releaseRules()},
 	}
 	if len(in.Platforms) > 0 {
@@ -159,7 +164,7 @@ func NewRegistries(in Inputs, world World) (Registries, InputErrors) {
 }
 
 func (r *reader) registries() (BuilderConfig, Registries) {
-	out := Registries{Retry: r.registryRetry()}
+	out := Registries{Retry: r.registryRetry(), Logins: r.logins()}
 	config, ok := r.builderConfig()
 	if !ok {
 		return nil, out
@@ -200,7 +205,7 @@ func (r *reader) expect() *v1.Hash {
 }
 
 func (r *reader) releaseContradictions(out *Release) {
-	if len(r.in.Tags) == 0 && len(r.in.Rules) == 0 {
+	if len(r.in.Tags) == 0 && len(r.in.Rules) == 0 && !r.rules {
 		r.problem("--tag", "", "no tag is named", "for example --tag ghcr.io/owner/app:1.4")
 	}
 	if len(r.in.Sources) == 0 && out.Staged == nil {

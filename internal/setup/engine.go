@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 )
@@ -23,6 +24,9 @@ const (
 
 // Engine is a connection to a Docker Engine.
 type Engine struct {
+	// Keychain has the logins for images that the engine pulls; nil: the user's docker configuration.
+	Keychain authn.Keychain
+
 	api *client.Client
 
 	mu   sync.Mutex

@@ -20,7 +20,7 @@ import (
 // ensureImage returns the name under which the engine has an image, pulling it if it has none. A builder image that is there is not
 // asked for again: that request is a known cause of failed builds when the registry limits or is away.
 func (e *Engine) ensureImage(ctx context.Context, image string, say func(string)) (string, error) {
-	sources, err := sourcesOf(image)
+	sources, err := sourcesOf(ctx, image, e.Keychain)
 	if err != nil {
 		return "", err
 	}

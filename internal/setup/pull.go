@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	cliconfig "github.com/docker/cli/cli/config"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/registry"
 )
@@ -19,8 +19,6 @@ const (
 	// hubMirror answers for images of Docker Hub when that is away or limits (https://cloud.google.com/artifact-registry/docs/pull-cached-dockerhub-images).
 	hubMirror = "mirror.gcr.io"
 	hub       = "docker.io"
-	// hubLogins is the name under which docker login keeps the credentials of Docker Hub.
-	hubLogins = "https://index.docker.io/v1/"
 )
 
 // pullWaits are the pauses before the second, third and fourth try. The engine does not pass a registry's Retry-After on.
@@ -42,13 +40,13 @@ func (s source) String() string {
 
 // sourcesOf lists the ways to get an image in the order in which they are tried. Anonymous comes first: hosted runners pull from Docker
 // Hub without a limit that counts for accounts.
-func sourcesOf(image string) ([]source, error) {
+func sourcesOf(ctx context.Context, image string, keychain authn.Keychain) ([]source, error) {
 	ref, err := reference.ParseDockerRef(image)
 	if err != nil {
 		return nil, fmt.Errorf("image %q: reading the name: %w", image, err)
 	}
 	sources := []source{{image: image}}
-	if login := loginFor(reference.Domain(ref)); login != "" {
+	if login := loginFor(ctx, ref, keychain); login != "" {
 		sources = append(sources, source{image: image, login: login})
 	}
 	if reference.Domain(ref) == hub {
@@ -57,19 +55,30 @@ func sourcesOf(image string) ([]source, error) {
 	return sources, nil
 }
 
-// loginFor returns the user's login for a registry, as the engine wants it. Where there is none, or the helper that should know it
+// loginFor returns the user's login for an image, as the engine wants it. Where there is none, or the helper that should know it
 // fails, it is empty: the image may be public.
-func loginFor(registryHost string) string {
-	key := registryHost
-	if key == hub {
-		key = hubLogins
-	}
-	found, err := cliconfig.LoadDefaultConfigFile(io.Discard).GetAuthConfig(key)
-	if err != nil || found.Username == "" && found.IdentityToken == "" && found.RegistryToken == "" {
+func loginFor(ctx context.Context, image reference.Named, keychain authn.Keychain) string {
+	repository, err := name.NewRepository(image.Name(), name.WeakValidation)
+	if err != nil {
 		return ""
 	}
+	if keychain == nil {
+		keychain = authn.DefaultKeychain
+	}
+	login, err := authn.Resolve(ctx, keychain, repository)
+	if err != nil || login == authn.Anonymous {
+		return ""
+	}
+	found, err := authn.Authorization(ctx, login)
+	if err != nil {
+		return ""
+	}
+	server := repository.RegistryStr()
+	if server == name.DefaultRegistry {
+		server = authn.DefaultAuthKey
+	}
 	encoded, err := authconfig.Encode(registry.AuthConfig{
-		Username: found.Username, Password: found.Password, ServerAddress: found.ServerAddress,
+		Username: found.Username, Password: found.Password, ServerAddress: server,
 		IdentityToken: found.IdentityToken, RegistryToken: found.RegistryToken,
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func TestSourcesOfAnImage(t *testing.T) {
 		{"ghcr.io/a/b:1", []string{"ghcr.io/a/b:1", "ghcr.io/a/b:1 with your login"}},
 		{"quay.io/a/b:1", []string{"quay.io/a/b:1"}},
 	} {
-		sources, err := sourcesOf(test.image)
+		sources, err := sourcesOf(t.Context(), test.image, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestSourcesOfAnImage(t *testing.T) {
 			t.Errorf("sourcesOf(%q) differs (-want +got):\n%s", test.image, diff)
 		}
 	}
-	if _, err := sourcesOf("NO"); err == nil {
+	if _, err := sourcesOf(t.Context(), "NO", nil); err == nil {
 		t.Error("a name that is none has sources")
 	}
 }
