@@ -132,10 +132,10 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		}
 		r.Findings = findings
 	}
-	if j.Plan.SmokeTest == nil || plan.Failed(r.Findings) {
+	if plan.Failed(r.Findings) {
 		return nil
 	}
-	return j.smokeTest(ctx, c, r, s)
+	return j.tests(ctx, c, r, s)
 }
 
 // good puts the platforms that may be pushed into a result for BuildKit's exporters, in the plan's order.

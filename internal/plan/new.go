@@ -1,16 +1,11 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/google/shlex"
 )
 
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
@@ -25,7 +20,6 @@ func New(in Inputs, world World) (*Plan, error) {
 		Load:            r.boolean("--load", in.Load),
 		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
 		Policy:          r.policy(),
-		SmokeTest:       r.smokeTest(),
 		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:     r.binfmtImage(),
@@ -36,7 +30,7 @@ func New(in Inputs, world World) (*Plan, error) {
 	}
 	p.Context, p.Dockerfile = r.files()
 	p.Builder = r.builder(p)
-	p.QEMUCPU = r.qemuCPU(p.Platforms)
+	p.Tests = r.tests(p.Platforms)
 	r.contradictions(p)
 	r.outputs()
 	if len(r.problems) > 0 {
@@ -130,35 +124,6 @@ func (r *reader) buildArgs() []BuildArg {
 		out = append(out, BuildArg{Name: key, Value: value})
 	}
 	return out
-}
-
-// jsonList tells a list of words from the command [ of a shell.
-var jsonList = regexp.MustCompile(`^\[\s*["\]]`)
-
-func (r *reader) smokeTest() *SmokeTest {
-	timeout, err := time.ParseDuration(r.in.SmokeTestTimeout)
-	if r.in.SmokeTestTimeout == "" {
-		timeout, err = 2*time.Minute, nil
-	}
-	if err != nil || timeout <= 0 {
-		r.problem("--test-timeout", r.in.SmokeTestTimeout, "it is not a positive duration", "write a number with a unit, for example 90s or 5m")
-	}
-	text := strings.TrimSpace(r.in.SmokeTest)
-	if text == "" {
-		return nil
-	}
-	test := &SmokeTest{Timeout: timeout}
-	if jsonList.MatchString(text) {
-		if err := json.Unmarshal([]byte(text), &test.Args); err != nil || len(test.Args) == 0 {
-			r.problem("--test", text, "it begins like a JSON list of words and is not one", `for example ["/app", "--version"]`)
-		}
-		return test
-	}
-	if words, err := shlex.Split(text); err != nil || len(words) == 0 {
-		r.problem("--test", text, "its quotes do not match", "write it as in a shell, for example --test 'app --version'")
-	}
-	test.Command = text
-	return test
 }
 
 func (r *reader) sourceDateEpoch() *int64 {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"io/fs"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 )
@@ -20,11 +19,8 @@ type Plan struct {
 	Load       bool       `json:"load"`
 	Verify     Level      `json:"verify"`
 	Policy     Policy     `json:"policy,omitzero"`
-	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
-	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
-	// under QEMU it has no effect.
-	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
-	Builder Builder           `json:"builder"`
+	Tests      Tests      `json:"tests,omitzero"`
+	Builder    Builder    `json:"builder"`
 
 	KeepHandlers bool   `json:"keepHandlers"`
 	Binfmt       Binfmt `json:"binfmt"`
@@ -72,13 +68,6 @@ const (
 	ProgressTTY   Progress = "tty"
 	ProgressQuiet Progress = "quiet"
 )
-
-// SmokeTest is a command that must succeed in the image of every platform.
-type SmokeTest struct {
-	Command string        `json:"command,omitempty"` // shell text; run by the image's shell where it has one
-	Args    []string      `json:"args,omitempty"`    // the words, where the user gave a JSON list
-	Timeout time.Duration `json:"timeout"`           // nanoseconds, per platform
-}
 
 // Builder says which builder to start, or which to use.
 type Builder struct {

@@ -25,7 +25,7 @@ func TestPlanInJSON(t *testing.T) {
 		Platforms: []string{"linux/arm64/v8", "linux/arm", "linux/amd64"},
 		BuildArgs: []string{"VERSION=1.4", "TOKEN"},
 		Tags:      []string{"localhost:5000/app:latest", "localhost:5000/app:1.4", "ghcr.io/owner/app:1"},
-		Push:      "true", SmokeTest: "app --version", SmokeTestTimeout: "90s",
+		Push:      "true", SmokeTest: []string{"app --version"}, SmokeTestTimeout: "90s",
 		BuildkitdConfig: "mirror.toml", KeepHandlers: "1", Summary: "summary.md", Report: "report.json", Progress: "plain",
 	}
 	p := newPlan(t, in, map[string]string{"TOKEN": "s3cret", "SOURCE_DATE_EPOCH": "1700000000"})
