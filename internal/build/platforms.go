@@ -130,6 +130,7 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		if err != nil {
 			return &Failure{Err: fmt.Errorf("%s: verifying: %w", r.Platform, err)}
 		}
+		j.locate(ctx, c, s, findings)
 		r.Findings = findings
 	}
 	if plan.Failed(r.Findings) {

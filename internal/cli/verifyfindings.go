@@ -40,16 +40,16 @@ var layerChecks = map[layers.Defect]struct{ check, why, fix string }{
 }
 
 // layerFinding makes a finding of an error that is about a layer.
-func layerFinding(err error, platform string) (f plan.Finding, isBad bool) {
+func layerFinding(err error, platform string, image *source.Image) (f plan.Finding, isBad bool) {
 	var bad *layers.BadLayerError
 	var limit *layers.LimitError
 	switch {
 	case errors.As(err, &bad):
 		c := layerChecks[bad.Defect]
-		f = plan.Finding{Check: c.check, Path: bad.Layer, Expected: bad.Expected, Found: bad.Found, Why: c.why, Fix: c.fix}
+		f = plan.Finding{Check: c.check, Layer: layerOf(image, bad.Index), Expected: bad.Expected, Found: bad.Found, Why: c.why, Fix: c.fix}
 	case errors.As(err, &limit):
 		f = plan.Finding{
-			Check: verify.CheckLayerLimits, Path: limit.Layer, Expected: limit.Allowed(), Found: "more", Why: limit.Meaning(),
+			Check: verify.CheckLayerLimits, Layer: layerOf(image, limit.Index), Expected: limit.Allowed(), Found: "more", Why: limit.Meaning(),
 			Fix: "leave out of the image what makes it so large; an image that is made to harm is not to be used at all",
 		}
 	case source.IsMissing(err):
@@ -74,15 +74,17 @@ var noteChecks = map[layers.NoteKind]struct{ check, why, fix string }{
 }
 
 // noteFindings makes findings of what is odd about layers. whole is false if files are missing because a layer was not read.
-func noteFindings(platform string, notes []layers.Note) (findings []plan.Finding, whole bool) {
+func noteFindings(platform string, image *source.Image, notes []layers.Note) (findings []plan.Finding, whole bool) {
 	whole = true
 	for _, n := range notes {
 		c := noteChecks[n.Kind]
-		where := fmt.Sprintf("layer %d", n.Layer+1)
+		where := ""
 		if n.Path != "" {
-			where += fmt.Sprintf(": %q", n.Path)
+			where = fmt.Sprintf("%q", n.Path)
 		}
-		findings = append(findings, verify.Rated(plan.Finding{Check: c.check, Platform: platform, Path: where, Found: n.Text, Why: c.why, Fix: c.fix}))
+		findings = append(findings, verify.Rated(plan.Finding{
+			Check: c.check, Platform: platform, Path: where, Layer: layerOf(image, n.Layer), Found: n.Text, Why: c.why, Fix: c.fix,
+		}))
 		whole = whole && n.Kind != layers.NoteForeign
 	}
 	return findings, whole

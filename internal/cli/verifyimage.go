@@ -267,9 +267,11 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		return nil
 	}
 	var files verify.Files = noFiles{}
+	var read *layers.Files          // nil: they were not read
 	if p.platform.OS() == "linux" { // other programs are not looked at, and layers of Windows are gigabytes
-		read, err := v.reader.Read(ctx, p.image.Layers)
-		if finding, isBad := layerFinding(err, p.platform.String()); isBad {
+		var err error
+		read, err = v.reader.Read(ctx, p.image.Layers)
+		if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
 			p.row.Findings = append(p.row.Findings, finding)
 			return nil
 		}
@@ -277,7 +279,7 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 			return fmt.Errorf("%s: %w", p.platform, err)
 		}
 		defer read.Close()
-		notes, whole := noteFindings(p.platform.String(), read.Notes())
+		notes, whole := noteFindings(p.platform.String(), p.image, read.Notes())
 		p.row.Findings = append(p.row.Findings, notes...)
 		if !whole {
 			return nil
@@ -285,11 +287,14 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		files = layerFiles{read}
 	}
 	findings, programs, err := verify.Inspect(ctx, plan.VerifyFull, p.platform, p.image.Config, files)
-	if finding, isBad := layerFinding(err, p.platform.String()); isBad {
+	if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
 		p.row.Findings = append(p.row.Findings, finding)
 		return nil
 	}
 	p.programs = programs
+	if read != nil {
+		locate(findings, p.image, read)
+	}
 	for _, f := range findings {
 		if !slices.Contains(p.row.Findings, f) { // an image without an index has had its config checked
 			p.row.Findings = append(p.row.Findings, f)

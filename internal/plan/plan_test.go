@@ -88,3 +88,18 @@ func TestFailed(t *testing.T) {
 		})
 	}
 }
+
+func TestLayerText(t *testing.T) {
+	t.Parallel()
+	for want, layer := range map[string]plan.Layer{
+		"":                                {},
+		"2 of 3, sha256:ab":               {Number: 2, Of: 3, Digest: "sha256:ab"},
+		"1 of 3, by COPY a /":             {Number: 1, Of: 3, Made: "COPY a /"},
+		"by RUN make (Dockerfile:7)":      {Made: "RUN make (Dockerfile:7)"},
+		"of the base image (FROM debian)": {Made: "FROM debian", Base: true},
+	} {
+		if got := layer.String(); got != want {
+			t.Errorf("String() = %q, want %q", got, want)
+		}
+	}
+}

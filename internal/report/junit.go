@@ -105,7 +105,7 @@ func (s *junitSuite) findings(findings []plan.Finding, families ...string) {
 	names := map[string]int{}
 	for _, f := range findings {
 		found[f.Check] = true
-		name := strings.TrimSpace(f.Check + " " + visible(f.Path))
+		name := strings.TrimSpace(f.Check + " " + visible(subject(f)))
 		if names[name]++; names[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, names[name])
 		}

@@ -129,7 +129,7 @@ func sarifOf(image Verified, f plan.Finding) sarifResult {
 	for _, line := range lines(f) {
 		message += ". " + strings.ToUpper(line.name[:1]) + line.name[1:] + ": " + strings.ReplaceAll(visible(line.text), "\n", " ")
 	}
-	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, f.Path)
+	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, subject(f))
 	var suppressed []sarifSuppressed
 	if f.Ignored {
 		suppressed = []sarifSuppressed{{Kind: "external", Justification: "ignored by the policy"}}

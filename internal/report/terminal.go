@@ -224,10 +224,18 @@ func title(f plan.Finding) string {
 
 type line struct{ name, text string }
 
+// subject is what tells a finding from others of its check and platform.
+func subject(f plan.Finding) string {
+	if f.Path == "" && f.Layer.Number > 0 {
+		return fmt.Sprintf("layer %d", f.Layer.Number)
+	}
+	return f.Path
+}
+
 // lines are a finding's texts that are not empty.
 func lines(f plan.Finding) []line {
 	var out []line
-	for _, l := range []line{{"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}} {
+	for _, l := range []line{{"layer", f.Layer.String()}, {"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}} {
 		if l.text != "" {
 			out = append(out, l)
 		}
