@@ -56,6 +56,8 @@ type Finding struct {
 	Fix      string   `json:"fix,omitempty"`
 	// Ignored is set where the user's policy says that it does not count. It is shown all the same.
 	Ignored bool `json:"ignored,omitempty"`
+	// Policy is what the policy file says of it: the reason, and where it is written.
+	Policy string `json:"policy,omitempty"`
 }
 
 // Fails reports whether the finding keeps every tag where it is.

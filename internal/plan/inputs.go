@@ -26,6 +26,7 @@ type Inputs struct {
 	Verify              string
 	VerifyIgnore        []string
 	VerifySeverity      []string
+	VerifyPolicy        string
 
 	Builder               string
 	Nodes                 []string
@@ -175,6 +176,10 @@ func proofInputs() []Input {
 		{
 			Name: "verify-severity", Flag: "severity", Kind: KindList, Help: "how bad a check's findings are, as CHECK=error, CHECK=warning or CHECK=note",
 			list: func(in *Inputs) *[]string { return &in.VerifySeverity },
+		},
+		{
+			Name: "verify-policy", Flag: "policy", Kind: KindText, Help: "file with findings that do not count and why, severities, the least level, and required platforms",
+			text: func(in *Inputs) *string { return &in.VerifyPolicy },
 		},
 	}
 }

@@ -31,6 +31,7 @@ func New(in Inputs, world World) (*Plan, error) {
 	p.Context, p.Dockerfile = r.files()
 	p.Builder = r.builder(p)
 	p.Tests = r.tests(p.Platforms)
+	r.enforce(p)
 	r.contradictions(p)
 	r.outputs()
 	if len(r.problems) > 0 {
@@ -79,7 +80,31 @@ func oneOf[T ~string](r *reader, input, text string, known ...T) T {
 func (r *reader) policy() Policy {
 	p, problems := NewPolicy(r.in.VerifyIgnore, r.in.VerifySeverity, r.world.Checks)
 	r.problems = append(r.problems, problems...)
-	return p
+	if r.in.VerifyPolicy == "" {
+		return p
+	}
+	file, problems := ReadPolicyFile(r.in.VerifyPolicy, r.world)
+	r.problems = append(r.problems, problems...)
+	return file.Join(p)
+}
+
+// enforce holds the plan to what its policy file requires.
+func (r *reader) enforce(p *Plan) {
+	for _, required := range p.Policy.Platforms {
+		if len(p.Platforms) > 0 && !slices.ContainsFunc(p.Platforms, required.Platform.Equal) {
+			r.problem("--platform", "", fmt.Sprintf("%s requires %s, and it is not built", required.Where, required.Platform), "add it, or change the policy")
+		}
+	}
+	order := []Level{VerifyOff, VerifyManifest, VerifyStatic, VerifyFull}
+	switch least := p.Policy.Level; {
+	case slices.Index(order, p.Verify) >= slices.Index(order, least):
+	case p.Verify == VerifyOff:
+		r.problem("--verify", string(p.Verify), fmt.Sprintf("%s wants at least %s", p.Policy.File, least), "leave it out, or change the policy")
+	default:
+		p.Verify = least
+		p.Notes = append(p.Notes, fmt.Sprintf("%s wants at least the level %s, which is taken", p.Policy.File, least))
+	}
+	p.Notes = append(p.Notes, p.Policy.Expired()...)
 }
 
 func (r *reader) platforms() []Platform {

@@ -29,6 +29,7 @@ func world(env map[string]string) plan.World {
 		"src/mirror.toml":         {Data: []byte("[registry.\"docker.io\"]\n  mirrors = [\"127.0.0.1:5000/hub\"]\n")},
 		"src/not.toml":            {Data: []byte("registry = \n")},
 		"src/certificates.toml":   {Data: []byte(certificates)},
+		"src/policy.yaml":         {Data: []byte(policyText)},
 		"src/nocertificates.toml": {Data: []byte("[registry.\"a.example\"]\n  ca = [\"gone.pem\"]\n")},
 	}
 	inside := func(name string) string { return strings.TrimPrefix(path.Clean(name), "/") }
@@ -37,6 +38,8 @@ func world(env map[string]string) plan.World {
 		Stat:     func(name string) (fs.FileInfo, error) { return fs.Stat(files, inside(name)) },
 		ReadFile: func(name string) ([]byte, error) { return fs.ReadFile(files, inside(name)) },
 		Getenv:   func(name string) string { return env[name] },
+		Now:      func() time.Time { return time.Date(2026, 11, 21, 23, 59, 0, 0, time.UTC) },
+		Checks:   knownChecks,
 	}
 }
 

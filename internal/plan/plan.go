@@ -2,6 +2,7 @@ package plan
 
 import (
 	"io/fs"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 )
@@ -114,5 +115,6 @@ type World struct {
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
+	Now      func() time.Time
 	Checks   []string // ids of all checks, for what is said about them
 }

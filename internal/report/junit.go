@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -112,7 +113,7 @@ func (s *junitSuite) findings(findings []plan.Finding, families ...string) {
 		c := junitCase{Name: name}
 		text := strings.TrimSpace(Platform{}.finding(f))
 		if f.Ignored {
-			c.Skipped = &junitProblem{Message: "ignored by the policy", Text: text}
+			c.Skipped = &junitProblem{Message: visible(cmp.Or(f.Policy, "ignored by the policy")), Text: text}
 		} else if f.Severity == plan.SeverityError {
 			c.Failure = &junitProblem{Message: visible("found " + f.Found), Type: f.Check, Text: text}
 		} else {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -132,7 +133,7 @@ func sarifOf(image Verified, f plan.Finding) sarifResult {
 	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, subject(f))
 	var suppressed []sarifSuppressed
 	if f.Ignored {
-		suppressed = []sarifSuppressed{{Kind: "external", Justification: "ignored by the policy"}}
+		suppressed = []sarifSuppressed{{Kind: "external", Justification: visible(cmp.Or(f.Policy, "ignored by the policy"))}}
 	}
 	return sarifResult{
 		Suppressions: suppressed, RuleID: f.Check, Level: string(f.Severity), Message: sarifText{message},

@@ -235,7 +235,7 @@ func subject(f plan.Finding) string {
 // lines are a finding's texts that are not empty.
 func lines(f plan.Finding) []line {
 	var out []line
-	for _, l := range []line{{"layer", f.Layer.String()}, {"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}} {
+	for _, l := range []line{{"layer", f.Layer.String()}, {"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}, {"policy", f.Policy}} {
 		if l.text != "" {
 			out = append(out, l)
 		}

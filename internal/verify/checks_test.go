@@ -83,4 +83,6 @@ small pieces are read of each program that the image starts and of its libraries
 ** over folders too. A path is compared with each file on the way to what was found. What is ignored is shown, as ignored.
 
 ` + "`--severity CHECK=error`, `=warning` or `=note`" + ` changes how bad the findings of a check are.
+
+` + "`--policy FILE`" + ` reads these and more from a file that is kept beside the source; [policy.md](policy.md) describes it.
 `
