@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/plan"
@@ -62,6 +65,23 @@ func layerFinding(err error, platform string, image *source.Image) (f plan.Findi
 	}
 	f.Platform = platform
 	return verify.Rated(f), true
+}
+
+// zstdFindings warns of layers in a form that the type of their manifest does not have: engines of Docker before version 23 know no zstd.
+func zstdFindings(p plan.Platform, image *source.Image) []plan.Finding {
+	if image.Manifest.MediaType != types.DockerManifestSchema2 {
+		return nil
+	}
+	var out []plan.Finding
+	for i, layer := range image.Layers {
+		if strings.Contains(layer.MediaType, "zstd") {
+			out = append(out, verify.Rated(plan.Finding{
+				Check: verify.CheckLayerZstd, Platform: p.String(), Layer: layerOf(image, i), Expected: "a layer that is compressed with gzip", Found: "one that is compressed with zstd",
+				Why: "engines of Docker before version 23 cannot pull the image", Fix: "push the image with media types of the OCI, or compressed with gzip",
+			}))
+		}
+	}
+	return out
 }
 
 // noteChecks are the checks by the kinds of notes, with why each matters and what to do.

@@ -11,7 +11,7 @@ import (
 
 // Bad returns images that are wrong in one way each.
 func Bad() []Image {
-	return slices.Concat(badMachines(), badStarts(), badFormats(), badScripts(), badUsers(), badConfigs(), badLoaders(), badLibraries(), badProcessors(), badFiles())
+	return slices.Concat(badMachines(), badStarts(), badFormats(), badScripts(), badUsers(), badConfigs(), badLoaders(), badLibraries(), badProcessors(), badABIs(), badFiles())
 }
 
 // app is an image whose only file is its program.
@@ -154,7 +154,8 @@ func badConfigs() []Image {
 	return []Image{
 		label("a config that says amd64", "linux/arm64", "config/platform", ocispec.Platform{OS: "linux", Architecture: "amd64"}),
 		label("a config that says Windows", "linux/amd64", "config/platform", ocispec.Platform{OS: "windows", Architecture: "amd64"}),
-		label("a config with another variant", "linux/arm/v6", "config/platform", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}),
+		label("a config with another variant", "linux/arm/v6", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}),
+		label("a config with an older variant", "linux/arm/v7", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v6"}),
 		label("a config without an architecture", "linux/arm64", "config/missing-arch", ocispec.Platform{OS: "linux"}),
 		label("a config without an operating system", "linux/arm64", "config/missing-arch", ocispec.Platform{Architecture: "arm64"}),
 		{Name: "a working directory that is a file", Platform: "linux/amd64", Config: in("/app", entry("/app")), Files: map[string]File{"/app": static("amd64")}, Finds: "config/workdir"},
