@@ -128,10 +128,24 @@ func (r *reader) platforms() []Platform {
 		spelled[p.String()] = text
 		out = append(out, p)
 	}
+	oldestFirst(out)
 	if len(r.in.Platforms) == 0 {
 		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
 	}
 	return out
+}
+
+// oldestFirst puts older variants of an architecture before newer ones, in the places that they have: clients that take the first entry of
+// their architecture out of an index would else get programs that are too new for the machine (moby/moby#37647).
+func oldestFirst(platforms []Platform) {
+	for i := range platforms {
+		for j := i + 1; j < len(platforms); j++ {
+			a, b := platforms[i].spec, platforms[j].spec
+			if a.OS == b.OS && a.OSVersion == b.OSVersion && a.Architecture == b.Architecture && a.Variant > b.Variant {
+				platforms[i], platforms[j] = platforms[j], platforms[i]
+			}
+		}
+	}
 }
 
 func (r *reader) buildArgs() []BuildArg {

@@ -153,6 +153,21 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	}
 }
 
+func TestNewPutsOldVariantsFirst(t *testing.T) {
+	t.Parallel()
+	in := with(func(in *plan.Inputs) {
+		in.Platforms = []string{"linux/arm/v7", "linux/amd64/v3", "linux/arm64", "linux/arm/v6", "linux/amd64", "linux/arm/v5"}
+	})
+	var got []string
+	for _, p := range newPlan(t, in, nil).Platforms {
+		got = append(got, p.String())
+	}
+	want := []string{"linux/arm/v5", "linux/amd64", "linux/arm64", "linux/arm/v6", "linux/amd64/v3", "linux/arm/v7"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the platforms differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestNewFindsContextAndDockerfile(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, context, file, wantContext, wantFile string }{
