@@ -24,8 +24,8 @@ type solved struct {
 	base   []byte
 }
 
-// run is called by BuildKit inside the build. What it returns is what BuildKit exports.
-func (j *job) run(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+// run builds all platforms inside a build, and writes what became of them into the results.
+func (j *job) run(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	platforms, err := j.solve(ctx, c)
 	if err != nil {
 		return nil, err
@@ -37,43 +37,68 @@ func (j *job) run(ctx context.Context, c gateway.Client) (*gateway.Result, error
 		}
 	}
 	wait.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return j.good(platforms)
+	return platforms, ctx.Err()
 }
 
-// solve asks the frontend for all platforms at once. If that fails, as it does when a base image lacks one of them, it asks for
-// each alone: BuildKit does not say which platform was at fault, and the others need not suffer.
+// solve asks the frontend for all platforms at once that are built alike. If that fails, as it does when a base image lacks one of them,
+// it asks for each alone: BuildKit does not say which platform was at fault, and the others need not suffer.
 func (j *job) solve(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	out := make([]*solved, len(j.results))
-	result, err := c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(j.Plan.Platforms...)})
-	if err == nil {
-		for i, r := range j.results {
-			if out[i], err = pick(result, r.Platform); err != nil {
-				return nil, err
+	for _, group := range j.alike() {
+		err := j.solveGroup(ctx, c, out, group)
+		if err != nil && len(group) == 1 && ctx.Err() == nil {
+			j.failed(group[0], err)
+			continue
+		}
+		for _, i := range group {
+			if err == nil || ctx.Err() != nil {
+				break
 			}
-		}
-		return out, nil
-	}
-	if ctx.Err() != nil {
-		return out, ctx.Err()
-	}
-	if len(j.results) == 1 {
-		j.failed(0, err)
-		return out, nil
-	}
-	for i := range j.results {
-		p := j.results[i].Platform
-		result, err := c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(p)})
-		if err == nil {
-			out[i], err = pick(result, p)
-		}
-		if err != nil {
-			j.failed(i, err)
+			if err := j.solveGroup(ctx, c, out, []int{i}); err != nil {
+				j.failed(i, err)
+			}
 		}
 	}
 	return out, ctx.Err()
+}
+
+// alike groups the platforms, by their numbers: those that an override is for are alone.
+func (j *job) alike() [][]int {
+	var common []int
+	var groups [][]int
+	for i, r := range j.results {
+		if _, own := j.Plan.Overrides[r.Platform.String()]; own {
+			groups = append(groups, []int{i})
+		} else {
+			common = append(common, i)
+		}
+	}
+	if len(common) > 0 {
+		groups = append([][]int{common}, groups...)
+	}
+	return groups
+}
+
+// solveGroup asks the frontend for some platforms at once.
+func (j *job) solveGroup(ctx context.Context, c gateway.Client, out []*solved, group []int) error {
+	platforms := make([]plan.Platform, len(group))
+	for k, i := range group {
+		platforms[k] = j.results[i].Platform
+	}
+	request := gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(platforms...)}
+	if err := j.addTargets(ctx, c, &request, platforms); err != nil {
+		return err
+	}
+	result, err := c.Solve(ctx, request)
+	if err != nil {
+		return err
+	}
+	for k, i := range group {
+		if out[i], err = pick(result, platforms[k]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // failed says that the frontend could not even begin with a platform.

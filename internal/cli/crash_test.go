@@ -86,7 +86,7 @@ func TestCrashInTheReport(t *testing.T) {
 		t.Errorf("findings of a platform that ran under %s differ (-want +got):\n%s", row.Emulator, diff)
 	}
 	hint := "it is probably not the command that failed, but QEMU 10.2.1 (/10.2.1/qemu-aarch64), which crashed (signal 11, segmentation fault); " + cure
-	if got := r.hint(platform(t, "linux/arm64"), failure); got != hint {
-		t.Errorf("hint() = %q, want %q", got, hint)
+	if got := r.explanation(platform(t, "linux/arm64"), failure).Hint; got != hint {
+		t.Errorf("explanation() has the hint %q, want %q", got, hint)
 	}
 }

@@ -36,7 +36,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 		row.Status = report.StatusFailed
 		row.Failure = &report.Failure{
 			Step: f.Step, File: f.File, Line: f.Line, Excerpt: f.Excerpt, ExitCode: f.ExitCode, Output: f.Output,
-			Error: f.Error(), Hint: r.hint(result.Platform, f),
+			Error: f.Error(), Explanation: r.explanation(result.Platform, f),
 		}
 		r.host.Error(f.File, f.Line, fmt.Sprintf("%s: %s", result.Platform, f.Error()))
 	}
@@ -103,34 +103,6 @@ func (r *run) way(p plan.Platform) string {
 	return string(e.Way)
 }
 
-// hint says what to do about the failures that have a well-known cause.
-func (r *run) hint(p plan.Platform, f *build.Failure) string {
-	if f.EmulatorCrash != nil {
-		return r.crashHint(f.EmulatorCrash)
-	}
-	text := f.Error() + strings.Join(f.Output, "\n")
-	var lost *lostError
-	if errors.As(f, &lost) {
-		return lost.Hint()
-	}
-	if strings.Contains(text, "exec format error") {
-		if placed, ok := r.placed[p.String()]; ok && !r.nodes[placed.Node].here && placed.Execution == plan.Unlisted {
-			return fmt.Sprintf("%s does not list %s: register emulators on its machine, or add a node of that architecture by --node ADDRESS", r.nodes[placed.Node].name, p)
-		}
-		if e, ok := r.emulationOf(p); ok && e.Way == setup.WayMissing {
-			return fmt.Sprintf("nothing here runs programs for %s: %s; %s", e.Architecture, e.Problem, e.Hint)
-		}
-		return "the step started a program of another architecture than the platform's"
-	}
-	if f.ExitCode == setup.ExitKilled {
-		return "the step was killed, mostly by the kernel because memory ran out (dmesg tells): " + setup.MoreMemory(r.plan.Builder.Options.Memory)
-	}
-	if strings.Contains(text, "no match for platform in manifest") {
-		return fmt.Sprintf("a base image of the Dockerfile is not published for %s; leave the platform out or use another base", p)
-	}
-	return ""
-}
-
 // verdict is an error unless every platform is good. Its report has the details.
 func (r *run) verdict() error {
 	var failed, rejected []string
@@ -143,6 +115,8 @@ func (r *run) verdict() error {
 		}
 	}
 	switch {
+	case len(failed) == len(r.report.Platforms):
+		return errors.New("building: every platform failed; no tag was moved")
 	case len(failed) > 0:
 		return fmt.Errorf("building %s: it failed; the other platforms went on, and no tag was moved", strings.Join(failed, ", "))
 	case len(rejected) > 0:

@@ -68,7 +68,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-func TestHint(t *testing.T) {
+func TestExplanation(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, platform string
@@ -76,9 +76,10 @@ func TestHint(t *testing.T) {
 		want           string
 	}{
 		{"an error of the user's", "linux/arm64", build.Failure{Err: errors.New("exit code: 2")}, ""},
-		{"a program that nothing runs", "linux/arm64", build.Failure{Err: errors.New("exec /bin/sh: exec format error")}, "nothing here runs programs for arm64: there is no emulator; install one"},
-		{"a program of another architecture", "linux/amd64", build.Failure{Err: errors.New("exit code: 1"), Output: []string{"sh: ./a: exec format error"}}, "the step started a program of another architecture than the platform's"},
-		{"a base image that lacks the platform", "linux/s390x", build.Failure{Err: errors.New("busybox: no match for platform in manifest: not found")}, "a base image of the Dockerfile is not published for linux/s390x; leave the platform out or use another base"},
+		{"a program that nothing runs", "linux/arm64", build.Failure{Err: errors.New("exec /bin/sh: exec format error")}, "install one"},
+		{"a program of another architecture", "linux/amd64", build.Failure{Err: errors.New("exit code: 1"), Output: []string{"sh: ./a: exec format error"}}, "look where the program comes from: a download with a fixed architecture, a COPY --from a stage of another platform, or a base image that is pinned to one platform"},
+		{"a base image that lacks the platform", "linux/s390x", build.Failure{Err: errors.New("busybox: no match for platform in manifest: not found")}, "leave linux/s390x out, build without it when it fails (--allow-failure linux/s390x), or use another image or tag"},
+		{"a command that was killed", "linux/s390x", build.Failure{Err: errors.New("exit code: 137"), ExitCode: 137}, "use a machine with more memory, or let fewer steps run at once (max-parallelism below [worker.oci] of --buildkitd-config)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,8 +89,8 @@ func TestHint(t *testing.T) {
 			r.emulation = []setup.Emulation{{
 				Architecture: "arm64", Platforms: []plan.Platform{platform(t, "linux/arm64")}, Way: setup.WayMissing, Problem: "there is no emulator", Hint: "install one",
 			}}
-			if got := r.hint(p, &test.failure); got != test.want {
-				t.Errorf("hint() = %q, want %q", got, test.want)
+			if got := r.explanation(p, &test.failure).Hint; got != test.want {
+				t.Errorf("explanation() has the hint %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/progress"
 	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/report"
 	"github.com/org/multiarch-action/internal/setup"
 )
@@ -25,6 +27,7 @@ type run struct {
 	timeline *report.Timeline
 	registry publish.Registry
 	report   *report.Report
+	noting   sync.Mutex // one note of the report at a time, while nodes build
 
 	home         *setup.Home
 	engine       *setup.Engine
@@ -41,7 +44,7 @@ type run struct {
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
-	transport, err := publish.Trusting(p.Builder.Authorities)
+	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +52,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	_, _ = rand.Read(raw) // never fails
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
-		registry:     publish.Registry{Transport: transport},
+		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
@@ -59,6 +62,12 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	r.timeline = report.NewTimeline(r.started)
 	return r, nil
+}
+
+// registries is the way to all registries, by which a run should go alone. It tells when it waits.
+func (a *app) registries(patience time.Duration, authorities [][]byte) (*registry.Transport, error) {
+	patience = max(patience, time.Nanosecond) // zero stands for the default there
+	return registry.New(registry.Config{Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }})
 }
 
 // execute does everything, reports whatever became of it, and always takes away what it made.
@@ -73,7 +82,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	if ctx.Err() != nil {
 		r.report.Outcome = report.Cancelled
 	} else if err != nil {
-		r.report.Error = err.Error()
+		r.report.Error, r.report.Explanation = err.Error(), explanationOf(err)
 		if errors.Is(err, errRejected) {
 			r.report.Outcome = report.Rejected
 		}
@@ -94,6 +103,9 @@ func (r *run) stages(ctx context.Context) error {
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
 	defer context.AfterFunc(ctx, func() { _ = r.closeNodes(ctx) })()
+	if err := r.beginStaged(ctx); err != nil {
+		return err
+	}
 	var exported []build.Exported
 	err := r.stage("build", func() (err error) {
 		exported, err = r.build(ctx)

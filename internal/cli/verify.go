@@ -105,7 +105,8 @@ func (a *app) verifyFromEnvironment(flags *pflag.FlagSet) error {
 			return
 		}
 		if list, ok := flag.Value.(pflag.SliceValue); ok {
-			_ = list.Replace(plan.KindList.Split(text)) // lists of texts take any
+			values, _ := plan.KindList.Split(text) // only secrets can be wrong
+			_ = list.Replace(values)               // lists of texts take any
 		} else if err := flag.Value.Set(text); err != nil { // only --json is no text
 			problems = append(problems, &plan.InputError{Input: "--" + flag.Name, Value: text, Rule: "it is neither true nor false", Hint: "write true or false"})
 		}
@@ -124,6 +125,7 @@ type imageVerifier struct {
 	require    []plan.Platform
 	against    *source.Reference
 	policy     plan.Policy
+	level      plan.Level
 
 	opener  source.Opener
 	reader  *layers.Reader
@@ -132,7 +134,7 @@ type imageVerifier struct {
 
 // newVerification reads what is asked. All problems are reported at once.
 func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
-	v := &imageVerifier{app: a, display: &counter{}}
+	v := &imageVerifier{app: a, level: plan.VerifyFull, display: &counter{}}
 	v.reader = layers.NewReader(layers.Limits{}, v.display.read)
 	var problems plan.InputErrors
 	reference := func(input, text string) source.Reference {
@@ -180,7 +182,9 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 	for _, text := range policy.Expired() {
 		a.say("policy", "%s", text)
 	}
-	return v, nil
+	transport, err := a.registries(plan.RegistryRetry, nil)
+	v.opener.Transport = transport
+	return v, err
 }
 
 // named says of which input a problem is.

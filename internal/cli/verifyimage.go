@@ -281,8 +281,9 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		return nil
 	}
 	var files verify.Files = noFiles{}
-	var read *layers.Files          // nil: they were not read
-	if p.platform.OS() == "linux" { // other programs are not looked at, and layers of Windows are gigabytes
+	var read *layers.Files // nil: they were not read
+	looks := v.level == plan.VerifyStatic || v.level == plan.VerifyFull
+	if looks && p.platform.OS() == "linux" { // other programs are not looked at, and layers of Windows are gigabytes
 		var err error
 		read, err = v.reader.Read(ctx, p.image.Layers)
 		if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
@@ -300,7 +301,7 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		}
 		files = layerFiles{read}
 	}
-	findings, programs, err := verify.Inspect(ctx, plan.VerifyFull, p.platform, p.image.Config, files)
+	findings, programs, err := verify.Inspect(ctx, v.level, p.platform, p.image.Config, files)
 	if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
 		p.row.Findings = append(p.row.Findings, finding)
 		return nil

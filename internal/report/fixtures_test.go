@@ -106,7 +106,10 @@ func failed(t *testing.T) *report.Report {
 		Step: "[linux/s390x 2/3] RUN make", File: "Dockerfile", Line: 3, Excerpt: []string{"RUN make \\", "    && make check"}, ExitCode: 2,
 		Output: []string{"cc -o app app.c", "app.c:3: error: big endian is not supported", "make: *** [app] Error 1"},
 		Error:  `process "/bin/sh -c make     && make check" did not complete successfully: exit code: 2`,
-		Hint:   "a base image of the Dockerfile is not published for linux/s390x; leave the platform out or use another base",
+		Explanation: report.Explanation{
+			Cause:    "the image docker.io/library/busybox:latest is not published for linux/s390x",
+			Evidence: "docker.io/library/busybox:latest: no match for platform in manifest: not found", Hint: "leave linux/s390x out, or use another image or tag",
+		},
 	}}
 	return r
 }

@@ -54,7 +54,7 @@ func (r *Report) markdownEnd() string {
 
 func (r *Report) sign() string {
 	switch r.Outcome {
-	case Published, Built:
+	case Published, Built, Staged:
 		return "✅"
 	case Cancelled:
 		return "⏹️"
@@ -97,12 +97,10 @@ func (r *Report) markdownTags(b *strings.Builder) {
 func (r *Report) markdownProblems() []string {
 	var out []string
 	if r.Error != "" && r.Outcome != Rejected { // the headline says it
-		out = append(out, paragraph(r.Error))
+		out = append(out, paragraph(r.Error)+r.Explanation.markdown(r.Error))
 	}
-	for _, p := range r.Platforms {
-		if p.Failure != nil {
-			out = append(out, p.markdownFailure())
-		}
+	for _, f := range r.failures() {
+		out = append(out, f.markdown())
 	}
 	for _, n := range r.Nodes {
 		if n.Problem != "" {
@@ -131,21 +129,19 @@ func (r *Report) markdownProblems() []string {
 	return out
 }
 
-func (p Platform) markdownFailure() string {
+func (g failures) markdown() string {
 	var b strings.Builder
-	f := p.Failure
+	f := g.Failure
 	place := ""
 	if f.Line > 0 {
 		place = fmt.Sprintf(" at %s", code(fmt.Sprintf("%s:%d", f.File, f.Line)))
 	}
-	fmt.Fprintf(&b, "**%s failed**%s: %s", p.Platform, place, paragraph(f.Error))
+	fmt.Fprintf(&b, "**%s failed**%s: %s", g.names(), place, paragraph(f.Error))
 	if len(f.Excerpt) > 0 {
 		b.WriteString(fence(strings.Join(f.Excerpt, "\n")))
 	}
 	b.WriteString(fold("last output", f.Output))
-	if f.Hint != "" {
-		fmt.Fprintf(&b, "*Hint:* %s\n\n", markdownText(f.Hint))
-	}
+	b.WriteString(f.Explanation.markdown(f.Error))
 	return b.String()
 }
 
@@ -157,7 +153,7 @@ func markdownFinding(f plan.Finding) string {
 	}
 	b.WriteString("\n")
 	for _, line := range lines(f) {
-		fmt.Fprintf(&b, "- %s: %s\n", line.name, markdownText(line.text))
+		fmt.Fprintf(&b, "- %s: %s\n", line.Name, markdownText(line.Text))
 	}
 	b.WriteString("\n")
 	return b.String()

@@ -19,6 +19,7 @@ type Outcome string
 const (
 	Published Outcome = "published" // the index is in the registry and the tags have moved
 	Built     Outcome = "built"     // nothing was to be pushed
+	Staged    Outcome = "staged"    // handed over to the run that publishes; no tag has moved
 	Failed    Outcome = "failed"    // a platform, the engine or a registry failed; no tag has moved unless tags says so
 	Rejected  Outcome = "rejected"  // verification found errors; no tag has moved
 	Cancelled Outcome = "cancelled"
@@ -32,6 +33,7 @@ type Report struct {
 	Outcome       Outcome        `json:"outcome"`
 	Verify        plan.Level     `json:"verify"` // how much of each platform was checked
 	Error         string         `json:"error,omitempty"`
+	*Explanation                 // of the error, where it is a known one
 	Image         string         `json:"image,omitempty"`  // first tag and digest: what to pull
 	Digest        string         `json:"digest,omitempty"` // of the index, or of the manifest if there is one platform
 	ImageID       string         `json:"imageID,omitempty"`
@@ -106,7 +108,7 @@ type Failure struct {
 	ExitCode int      `json:"exitCode,omitempty"`
 	Output   []string `json:"output,omitempty"` // the last lines
 	Error    string   `json:"error"`
-	Hint     string   `json:"hint,omitempty"`
+	Explanation
 }
 
 // Crash is of an emulator, after which the platform was tried once more.
@@ -148,6 +150,8 @@ func (r *Report) headline() string {
 		return built + ", verified and published"
 	case r.Loaded:
 		return built + and + "; the Docker engine has it"
+	case r.Outcome == Staged:
+		return built + and + "; handed over to publish, no tag was moved"
 	case r.Outcome == Built:
 		return built + and + "; nothing was pushed"
 	case r.Outcome == Rejected:
@@ -160,9 +164,12 @@ func (r *Report) headline() string {
 	return fmt.Sprintf("failed: %d of %d platforms are good; %s", good, len(r.Platforms), r.tagsPhrase())
 }
 
-func (r *Report) tagsPhrase() string {
+func (r *Report) tagsPhrase() string { return tagsPhrase(r.Tags) }
+
+// tagsPhrase says how many tags have moved.
+func tagsPhrase(tags []Tag) string {
 	moved := 0
-	for _, t := range r.Tags {
+	for _, t := range tags {
 		if t.Moved {
 			moved++
 		}
@@ -170,7 +177,7 @@ func (r *Report) tagsPhrase() string {
 	if moved == 0 {
 		return "no tag was moved"
 	}
-	return fmt.Sprintf("%d of %d tags had been moved", moved, len(r.Tags))
+	return fmt.Sprintf("%d of %d tags had been moved", moved, len(tags))
 }
 
 // runCommand shows how to start the result here; on a foreign platform where that works, because it is the surprising part.

@@ -128,7 +128,7 @@ func sarifOf(image Verified, f plan.Finding) sarifResult {
 	about := strings.TrimSpace(f.Platform + " " + f.Path)
 	message := visible(strings.TrimSpace(image.Reference + " " + about))
 	for _, line := range lines(f) {
-		message += ". " + strings.ToUpper(line.name[:1]) + line.name[1:] + ": " + strings.ReplaceAll(visible(line.text), "\n", " ")
+		message += ". " + strings.ToUpper(line.Name[:1]) + line.Name[1:] + ": " + strings.ReplaceAll(visible(line.Text), "\n", " ")
 	}
 	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, subject(f))
 	var suppressed []sarifSuppressed

@@ -159,18 +159,16 @@ func (r *Report) terminalProblems() []string {
 			}
 		}
 	}
-	for _, p := range r.Platforms {
-		if p.Failure != nil {
-			out = append(out, p.failure())
-		}
+	for _, f := range r.failures() {
+		out = append(out, f.terminal())
 	}
 	return out
 }
 
-func (p Platform) failure() string {
+func (g failures) terminal() string {
 	var b strings.Builder
-	f := p.Failure
-	fmt.Fprintf(&b, "%s failed", p.Platform)
+	f := g.Failure
+	fmt.Fprintf(&b, "%s failed", g.names())
 	if f.Line > 0 {
 		fmt.Fprintf(&b, " at %s:%d", visible(f.File), f.Line)
 	}
@@ -179,8 +177,8 @@ func (p Platform) failure() string {
 	indent(&b, "  ", rest)
 	indent(&b, "  > ", f.Excerpt)
 	indent(&b, "  | ", f.Output)
-	if f.Hint != "" {
-		fmt.Fprintf(&b, "  hint: %s\n", visible(f.Hint))
+	for _, l := range f.Lines(f.Error) {
+		fmt.Fprintf(&b, "  %s: %s\n", l.Name, visible(l.Text))
 	}
 	return b.String()
 }
@@ -194,8 +192,8 @@ func (p Platform) finding(f plan.Finding) string {
 	}
 	b.WriteString("\n")
 	for _, line := range lines(f) {
-		first, rest := firstLine(line.text)
-		fmt.Fprintf(&b, "  %-9s %s\n", line.name+":", first)
+		first, rest := firstLine(line.Text)
+		fmt.Fprintf(&b, "  %-9s %s\n", line.Name+":", first)
 		indent(&b, "            ", rest)
 	}
 	if f.Fails() {
@@ -222,8 +220,6 @@ func title(f plan.Finding) string {
 	return text
 }
 
-type line struct{ name, text string }
-
 // subject is what tells a finding from others of its check and platform.
 func subject(f plan.Finding) string {
 	if f.Path == "" && f.Layer.Number > 0 {
@@ -233,12 +229,8 @@ func subject(f plan.Finding) string {
 }
 
 // lines are a finding's texts that are not empty.
-func lines(f plan.Finding) []line {
-	var out []line
-	for _, l := range []line{{"layer", f.Layer.String()}, {"expected", f.Expected}, {"found", f.Found}, {"why", f.Why}, {"fix", f.Fix}, {"policy", f.Policy}} {
-		if l.text != "" {
-			out = append(out, l)
-		}
-	}
-	return out
+func lines(f plan.Finding) []Line {
+	return notEmpty(
+		Line{"layer", f.Layer.String()}, Line{"expected", f.Expected}, Line{"found", f.Found}, Line{"why", f.Why}, Line{"fix", f.Fix}, Line{"policy", f.Policy},
+	)
 }
