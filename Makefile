@@ -31,7 +31,7 @@ demo: build lab-up ## set everything up, then build, prove and publish examples/
 test: lab-up packages lint ## set everything up, then vet, lint and run all tests
 	$$($(LAB) tool gotestsum) --format pkgname -- -race -shuffle=on -count=1 ./...
 	eval "$$($(LAB) env)"; export LAB_QEMU_DIR; \
-	$$($(LAB) tool gotestsum) --format testname --rerun-fails=1 --rerun-fails-max-failures=4 --packages './e2e ./internal/setup ./internal/verify ./lab' \
+	$$($(LAB) tool gotestsum) --format testname --rerun-fails=1 --rerun-fails-max-failures=4 --packages './e2e ./internal/publish ./internal/setup ./internal/verify ./lab' \
 	  -- -race -count=1 -p 1 -timeout 20m -tags e2e
 
 .PHONY: release release-dry-run
@@ -59,8 +59,10 @@ lint: ## vet and lint
 	$$($(LAB) tool actionlint)
 
 .PHONY: bench
-bench: build lab-up ## compare with the usual chain of tools, side by side
+bench: build lab-up ## compare with the usual chain of tools, builds with and without verification, and verify with crane
 	go run ./bench
+	go run ./bench -verify
+	go run ./bench -images
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (20s)

@@ -29,6 +29,7 @@ func (l *lab) env(ctx context.Context) error {
 	}
 	lines := []string{
 		"LAB_REGISTRY=" + plainRegistry.address(),
+		"LAB_REGISTRY_PROGRAM=" + filepath.Join(l.debs(host).root("docker-registry", host.debian), "usr", "bin", "docker-registry"),
 		"LAB_TLS_REGISTRY=" + secureRegistry.address(),
 		"LAB_TLS_CA=" + l.secret("ca.pem"),
 		"LAB_TLS_USER=" + registryUser,

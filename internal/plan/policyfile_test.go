@@ -36,7 +36,7 @@ func TestPolicyFile(t *testing.T) {
 	t.Parallel()
 	in := with(func(in *plan.Inputs) {
 		in.Platforms = []string{"linux/amd64", "linux/arm64"}
-		in.VerifyPolicy, in.VerifySeverity, in.VerifyIgnore = "policy.yaml", []string{"files/foreign=warning"}, []string{"files/arch"}
+		in.Verify, in.VerifyPolicy, in.VerifySeverity, in.VerifyIgnore = "static", "policy.yaml", []string{"files/foreign=warning"}, []string{"files/arch"}
 	})
 	p := newPlan(t, in, nil)
 	if p.Verify != plan.VerifyFull {

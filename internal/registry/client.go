@@ -67,12 +67,23 @@ func (c Client) Do(ctx context.Context, target authn.Resource, op func(ctx conte
 			}
 		}
 		if !again || try >= maxTries {
-			if try > 1 {
-				err = &GaveUpError{Tries: try, Waited: c.Transport.clock.Now().Sub(began), Err: err}
-			}
+			err = gaveUp(err, try, c.Transport.clock.Now().Sub(began))
 			return &Error{Host: target.RegistryStr(), Login: LoginOf(ctx, c.keychain(), target), Err: err}
 		}
 	}
+}
+
+// gaveUp adds how much was tried, to what a single request of the last try may have said of it.
+func gaveUp(err error, tries int, waited time.Duration) error {
+	var inner *GaveUpError
+	if errors.As(err, &inner) {
+		inner.Tries, inner.Waited = inner.Tries+tries-1, waited
+		return err
+	}
+	if tries == 1 {
+		return err
+	}
+	return &GaveUpError{Tries: tries, Waited: waited, Err: err}
 }
 
 // lost reports whether a registry says that it does not know what it was given: part of an upload, or what a manifest names, which

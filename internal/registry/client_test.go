@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -199,6 +200,22 @@ func TestLoginsInWords(t *testing.T) {
 type fixed struct{ authn.Authenticator }
 
 func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) { return f.Authenticator, nil }
+
+// Registries send those who want a blob elsewhere, with an address that lets whoever has it read it.
+func TestAddressesKeepTheirSecrets(t *testing.T) {
+	t.Parallel()
+	cause := &url.Error{Op: "Get", URL: "https://blobs.example/x?X-Signature=s3cret&y=s3cret", Err: io.ErrUnexpectedEOF}
+	const want = `Get "https://blobs.example/x": unexpected EOF`
+	const list = "PATCH https://registry.example/v2/app/blobs/uploads/1?_state=s3cret: DENIED: no, and https://registry.example/?a"
+	if got, want := registry.Plain(errors.New(list)).Error(), "PATCH https://registry.example/v2/app/blobs/uploads/1: DENIED: no, and https://registry.example/"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, err := range []error{registry.Plain(cause), &registry.Error{Err: cause}} {
+		if err.Error() != want || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
 
 func TestHints(t *testing.T) {
 	t.Parallel()

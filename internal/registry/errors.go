@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -69,14 +70,31 @@ func plainly(err error) string {
 	if errors.As(err, &wrapped) && statusOf(wrapped.Err) != 0 {
 		text = strings.Replace(text, wrapped.Error(), wrapped.Err.Error(), 1)
 	}
-	return text
+	return withoutQueries(text)
 }
+
+var query = regexp.MustCompile(`(https?://[^\s"?]+)\?[^\s"]*?(:?["\s]|:?$)`)
+
+// withoutQueries takes out of a text what stands behind the question mark of addresses: a signature by which whoever has it may read a blob,
+// or the state of an upload.
+func withoutQueries(text string) string { return query.ReplaceAllString(text, "$1$2") }
+
+// Plain is the error of an http.Client as it may be shown: without what an address must not tell.
+func Plain(err error) error { return &plain{err} }
+
+type plain struct{ error }
+
+// Error is the text.
+func (p *plain) Error() string { return plainly(p.error) }
+
+// Unwrap returns the error as it was.
+func (p *plain) Unwrap() error { return p.error }
 
 // inShort is what a log says of a failure while there is hope.
 func inShort(err error) string {
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
-		return err.Error()
+		return withoutQueries(err.Error())
 	}
 	text := fmt.Sprintf("%s answered by %d", answer.Request.Method, answer.StatusCode)
 	if words := http.StatusText(answer.StatusCode); words != "" {

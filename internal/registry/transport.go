@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,13 +183,15 @@ func (t *Transport) plan(h *host, epoch int, trouble *trouble, try int) (again b
 }
 
 // host is what is known of the registry that a request goes to.
-func (t *Transport) host(request *http.Request) *host {
-	key := request.URL.Scheme + "://" + request.URL.Host // http and https are tried beside each other
+func (t *Transport) host(request *http.Request) *host { return t.hostAt(request.URL) }
+
+func (t *Transport) hostAt(address *url.URL) *host {
+	key := address.Scheme + "://" + address.Host // http and https are tried beside each other
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := t.hosts[key]
 	if h == nil {
-		h = &host{name: request.URL.Host, clock: t.clock, budget: t.budget}
+		h = &host{name: address.Host, clock: t.clock, budget: t.budget}
 		t.hosts[key] = h
 	}
 	return h

@@ -125,7 +125,7 @@ func (s *remoteStore) request(ctx context.Context, what string, accept []types.M
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, registry.Plain(err)
 	}
 	if err := transport.CheckError(response, http.StatusOK); err != nil {
 		_ = response.Body.Close() // the error says more

@@ -1,0 +1,142 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// moody is the lab's registry behind a proxy that counts what is uploaded, and refuses some requests.
+type moody struct {
+	host string
+
+	mu      sync.Mutex
+	uploads []string // digests, one for each upload that was finished
+	mounts  int      // blobs that the registry took over from another repository
+	refusal func(*http.Request) int
+	refused int
+}
+
+// startMoody serves it. refusal gives the status of a refusal, or zero.
+func startMoody(t *testing.T, refusal func(*http.Request) int) *moody {
+	t.Helper()
+	m := &moody{refusal: refusal}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: w.lab["LAB_REGISTRY"]})
+			r.Out.Host = r.In.Host // so that the registry leads back here
+		},
+		ModifyResponse: m.count,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		status := m.refusal(r)
+		if status != 0 {
+			m.refused++
+		}
+		m.mu.Unlock()
+		if status != 0 {
+			_, _ = io.Copy(io.Discard, r.Body) // it is refused anyway
+			rw.WriteHeader(status)
+			return
+		}
+		proxy.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	m.host = strings.TrimPrefix(server.URL, "http://")
+	return m
+}
+
+func (m *moody) count(response *http.Response) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	request := response.Request
+	switch {
+	case response.StatusCode != http.StatusCreated || !strings.Contains(request.URL.Path, "/blobs/uploads/"):
+	case request.Method == http.MethodPut:
+		m.uploads = append(m.uploads, request.URL.Query().Get("digest"))
+	case request.Method == http.MethodPost:
+		m.mounts++
+	}
+	return nil
+}
+
+// layersOf are the digests of the layers of all platforms.
+func layersOf(t *testing.T, ref string) []string {
+	t.Helper()
+	var index struct{ Manifests []struct{ Digest string } }
+	var out []string
+	read := func(ref string, into any) {
+		if err := json.Unmarshal([]byte(must(t, w.crane, "manifest", ref)), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(ref, &index)
+	for _, child := range index.Manifests {
+		var manifest struct{ Layers []struct{ Digest string } }
+		read(strings.TrimSuffix(ref, ":1")+"@"+child.Digest, &manifest)
+		for _, layer := range manifest.Layers {
+			out = append(out, layer.Digest)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// BuildKit soon gives up at status 429. What it has built is pushed again then; within one registry every layer travels once, also
+// to two repositories; and a tag does not lose platforms by a later run, unless that is forced.
+func TestPushOnABadDay(t *testing.T) {
+	t.Parallel()
+	limits := 7 // BuildKit makes a request five times, without a pause
+	m := startMoody(t, func(r *http.Request) int {
+		if limits > 0 && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") {
+			limits--
+			return http.StatusTooManyRequests
+		}
+		return 0
+	})
+	name := strings.TrimPrefix(tag(t), w.lab["LAB_REGISTRY"]+"/")
+	first, second := m.host+"/"+name, m.host+"/copy-of-"+name
+	app := folder(t, map[string]string{"Dockerfile": "FROM busybox\nCOPY . /app/\nCMD [\"true\"]\n", "once": t.Name() + m.host})
+	r := builds(app, []string{"linux/amd64", "linux/arm64"}, "-t", first, "-t", second, "--push").run(t)
+	r.wantCode(t, 0)
+	r.wantStderr(t, "waiting  registry "+m.host+": the builder could not push to ")
+	if m.refused != 7 {
+		t.Errorf("the registry refused %d requests, want 7", m.refused)
+	}
+	for _, layer := range layersOf(t, strings.Replace(first, m.host, w.lab["LAB_REGISTRY"], 1)) {
+		uploads := slices.DeleteFunc(slices.Clone(m.uploads), func(digest string) bool { return digest != layer })
+		if len(uploads) > 1 {
+			t.Errorf("layer %s was uploaded %d times, want once for both repositories", layer, len(uploads))
+		}
+	}
+	if m.mounts == 0 {
+		t.Error("no layer was mounted in the second repository")
+	}
+	both := r.report.Digest
+	here := func(ref string) string { return strings.Replace(ref, m.host, w.lab["LAB_REGISTRY"], 1) }
+	if one, other := digestOf(t, here(first)), digestOf(t, here(second)); one != both || other != both {
+		t.Errorf("the tags point at %s and %s, want both at %s", one, other, both)
+	}
+
+	r = builds(app, []string{"linux/amd64"}, "-t", first, "--push", "--progress", "quiet").run(t)
+	r.wantCode(t, 1)
+	r.wantStderr(t, "not moved: it would lose linux/arm64; it holds "+both+" (linux/amd64, linux/arm64)", "hint: if that is meant, add --force-tag")
+	if got := digestOf(t, here(first)); got != both {
+		t.Errorf("the tag points at %s, want %s still", got, both)
+	}
+	r = builds(app, []string{"linux/amd64"}, "-t", first, "--push", "--progress", "quiet", "--force-tag").run(t)
+	r.wantCode(t, 0)
+	if got := digestOf(t, here(first)); got != r.report.Digest || got == both {
+		t.Errorf("with force the tag points at %s, want %s", got, r.report.Digest)
+	}
+}
