@@ -256,11 +256,12 @@ func inputTable(t *testing.T, b *strings.Builder, table []plan.Input) {
 }
 
 var kindMeanings = map[plan.Kind]string{
-	plan.KindKey:     "one value, or `true` to have it chosen; the flag alone means `true`, with a value it is written with `=`",
-	plan.KindText:    "one value",
-	plan.KindBool:    "`true` or `false`; the flag alone means `true`",
-	plan.KindList:    "values separated by commas or lines; the flag may also be repeated",
-	plan.KindLines:   "values on a line each, because they may hold commas; the flag is repeated. A value in quotes may hold lines",
-	plan.KindOptions: "values on a line each, which are lists of options themselves; the flag is repeated",
-	plan.KindSecrets: "as lines, but blanks belong to the value",
+	plan.KindKey:      "one value, or `true` to have it chosen; the flag alone means `true`, with a value it is written with `=`",
+	plan.KindText:     "one value",
+	plan.KindBool:     "`true` or `false`; the flag alone means `true`",
+	plan.KindList:     "values separated by commas or lines; the flag may also be repeated",
+	plan.KindLines:    "values on a line each, because they may hold commas; the flag is repeated. A value in quotes may hold lines",
+	plan.KindOptions:  "values on a line each, which are lists of options themselves; the flag is repeated",
+	plan.KindCommands: "values on a line each, whose quotes and brackets belong to them; the flag is repeated",
+	plan.KindSecrets:  "as lines, but blanks belong to the value",
 }

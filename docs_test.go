@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/shlex"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/org/multiarch-action/internal/cli"
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/verify"
 )
 
 // documents are the pages that people read.
@@ -98,6 +100,9 @@ func TestEveryWorkflowInTheDocumentsUsesInputsThatExist(t *testing.T) {
 	t.Parallel()
 	found := 0
 	for file, text := range documents(t) {
+		if filepath.ToSlash(file) == policyDocument {
+			continue
+		}
 		for _, block := range blocks(text, "yaml") {
 			var steps []struct {
 				Uses string
@@ -125,6 +130,26 @@ func TestEveryWorkflowInTheDocumentsUsesInputsThatExist(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no workflow was found")
+	}
+}
+
+const policyDocument = "docs/policy.md"
+
+func TestTheDocumentedPolicyIsOne(t *testing.T) {
+	t.Parallel()
+	examples := blocks(documents(t)[filepath.FromSlash(policyDocument)], "yaml")
+	if len(examples) == 0 {
+		t.Error("no policy was found")
+	}
+	world := plan.World{Now: time.Now()}
+	for _, check := range verify.Checks() {
+		world.Checks = append(world.Checks, check.ID)
+	}
+	for _, example := range examples {
+		world.ReadFile = func(string) ([]byte, error) { return []byte(example), nil }
+		if p, problems := plan.ReadPolicyFile(policyDocument, world); problems != nil || len(p.Ignore) == 0 {
+			t.Errorf("%+v, %v", p, problems)
+		}
 	}
 }
 

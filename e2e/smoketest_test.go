@@ -40,6 +40,14 @@ func TestSmokeTests(t *testing.T) {
 			args: []string{"--test", `["/busybox", "echo", "a  b"]`}, output: "a  b",
 		},
 		{
+			name: "a platform has a command and an expectation of its own", folder: data,
+			args: []string{"--test", "echo v1.3", "--test", "linux/arm64=echo v1.4", "--test-expect", "linux/arm64=1.4"}, output: "v1.4",
+		},
+		{
+			name: "an output without the expected text rejects the platform", folder: data,
+			args: []string{"--test", "echo v1.3", "--test-expect", "1.4"}, code: 3, output: "v1.3", found: "exit status 0, and an output without it",
+		},
+		{
 			name: "a failing command rejects the platform", folder: data,
 			args: []string{"--test", "echo oh no; exit 9"}, code: 3, output: "oh no", found: "exit status 9",
 		},
@@ -74,6 +82,51 @@ func TestSmokeTests(t *testing.T) {
 			}
 			if r.took > time.Minute {
 				t.Errorf("it took %s", r.took)
+			}
+			wantNothingLeft(t, r.report.Run)
+		})
+	}
+}
+
+// Images are started as they are: one that serves, one that only lives, one that ends badly, one that never gets healthy, one whose program
+// was built for a newer processor than that of the platform.
+func TestStartedImages(t *testing.T) {
+	t.Parallel()
+	serves := "FROM busybox\nHEALTHCHECK CMD wget -qO- http://127.0.0.1:8080/ | grep hello\nWORKDIR /www\nRUN echo hello > index.html\nUSER 1000\nCMD [\"httpd\", \"-f\", \"-p\", \"8080\"]\n"
+	newer := folder(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY hello /\nENTRYPOINT [\"/hello\"]\n"})
+	must(t, "env", "-C", "../examples/cross", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm", "GOARM=7", "go", "build", "-o", newer+"/hello", ".")
+	for _, test := range []struct {
+		name, dockerfile, folder string
+		args                     []string
+		code                     int
+		passed, output, found    string
+	}{
+		{name: "healthy", dockerfile: serves, passed: "healthy"},
+		{name: "alive", dockerfile: "FROM busybox\nCMD [\"sh\", \"-c\", \"echo $QEMU_CPU; exec sleep 60\"]\n", args: []string{"--test-entrypoint=2s"}, passed: "alive after 2s", output: "arm1176"},
+		{name: "ends", dockerfile: "FROM busybox\nUSER 1000\nCMD [\"id\", \"-u\"]\n", passed: "exit status 0", output: "1000"},
+		{name: "with the network of build steps", dockerfile: "FROM busybox\nCMD grep -v -e lo: -e '|' /proc/net/dev | grep -c :\n", args: []string{"--test-network", "default"}, passed: "exit status 0"},
+		{name: "without it", dockerfile: "FROM busybox\nCMD grep -v -e lo: -e '|' /proc/net/dev | grep -c :\n", code: 3, output: "0", found: "exit status 1"},
+		{name: "ends badly", dockerfile: "FROM busybox\nCMD echo no config; exit 7\n", code: 3, output: "no config", found: "exit status 7"},
+		{name: "never healthy", dockerfile: "FROM busybox\nHEALTHCHECK CMD echo nobody; false\nCMD [\"sleep\", \"60\"]\n", args: []string{"--test-timeout", "4s"}, code: 3, found: "it said: nobody"},
+		{name: "for a newer processor", folder: newer, args: []string{"--verify", "off", "--test-entrypoint=2s"}, code: 3, found: "exit status 132, illegal instruction"},
+		{name: "for a newer processor than one that was asked for", folder: newer, args: []string{"--verify", "off", "--qemu-cpu", "cortex-a7"}, passed: "exit status 0", output: "Hello from linux/arm"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if test.folder == "" {
+				test.folder = folder(t, map[string]string{"Dockerfile": test.dockerfile})
+			}
+			r := builds(test.folder, []string{"linux/arm/v6"}, append([]string{"--test-entrypoint"}, test.args...)...).run(t)
+			r.wantCode(t, test.code)
+			p := r.platform(t, "linux/arm/v6")
+			if p.StartTest == nil {
+				t.Fatal("the report does not say what became of the image")
+			}
+			if got := strings.Join(p.StartTest.Output, "\n"); p.StartTest.Passed != test.passed || test.output != "" && got != test.output {
+				t.Errorf("passed %q, output %q; want %q and %q", p.StartTest.Passed, got, test.passed, test.output)
+			}
+			if test.found != "" && !slices.ContainsFunc(p.Findings, found(test.found)) {
+				t.Errorf("findings %+v; want one that found %q", p.Findings, test.found)
 			}
 			wantNothingLeft(t, r.report.Run)
 		})

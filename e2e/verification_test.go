@@ -3,9 +3,12 @@
 package e2e
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -57,5 +60,44 @@ COPY --from=tools /bin/busybox /opt/data/helper
 	}
 	if findings := r.platform(t, "linux/amd64").Findings; len(findings) > 0 {
 		t.Errorf("findings of linux/amd64: %+v", findings)
+	}
+}
+
+// A finding about a build names the instruction that made the file, also through stages, --link, and in the base image.
+func TestFindingsNameTheInstruction(t *testing.T) {
+	t.Parallel()
+	own := folder(t, map[string]string{"Dockerfile": `FROM busybox AS base
+COPY hello /usr/bin/hello
+RUN printf '#!/bin/nothing\n' > /usr/bin/script && chmod +x /usr/bin/script
+FROM base
+COPY --link hello /opt/hello
+RUN true
+CMD ["/usr/bin/script"]
+`})
+	goBuild(t, "../examples/cross", filepath.Join(own, "hello"), "amd64")
+	foreign := folder(t, map[string]string{"Dockerfile": "FROM --platform=linux/amd64 busybox\nCOPY Dockerfile /\nCMD [\"sh\"]\n"})
+	for _, test := range []struct {
+		folder string
+		want   map[string]plan.Layer // by path; of the base image only how it begins
+	}{
+		{own, map[string]plan.Layer{
+			"/usr/bin/hello":                 {Made: "COPY hello /usr/bin/hello (Dockerfile:2)"},
+			"/usr/bin/script → /bin/nothing": {Made: `RUN printf '#!/bin/nothing\n' > /usr/bin/script && chmod +x /usr/bin/script (Dockerfile:3)`},
+			"/opt/hello":                     {Made: "COPY --link hello /opt/hello (Dockerfile:5)"},
+		}},
+		{foreign, map[string]plan.Layer{"/bin/sh → /bin/busybox": {Made: "FROM docker.io/library/busybox:latest", Base: true}}},
+	} {
+		r := builds(test.folder, []string{"linux/arm64"}, "--verify", "full").run(t)
+		r.wantCode(t, 3)
+		got := map[string]plan.Layer{}
+		for _, f := range r.platform(t, "linux/arm64").Findings {
+			if _, wanted := test.want[f.Path]; wanted {
+				f.Layer.Made, _, _ = strings.Cut(f.Layer.Made, "@sha256:")
+				got[f.Path] = f.Layer
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("layers differ (-want +got):\n%s", diff)
+		}
 	}
 }

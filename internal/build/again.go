@@ -13,7 +13,7 @@ import (
 // tryAgain judges a platform a second time after an emulator crashed, within the same build: what was built before the step that
 // failed is still there.
 func (j *job) tryAgain(ctx context.Context, c gateway.Client, r *Result, s *solved, crash *Failure) *Failure {
-	r.Crash, r.Findings, r.Test = crash, nil, nil
+	r.Crash, r.Findings, r.Test, r.Start = crash, nil, nil, nil
 	if crash.vertex != "" { // not in the smoke test
 		ref, err := solveAgain(ctx, c, s.ref, crash.vertex)
 		if err != nil {

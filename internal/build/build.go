@@ -62,7 +62,8 @@ type Result struct {
 	Failure  *Failure // nil: it was built
 	Crash    *Failure // why it was tried twice; nil: it was not. What is below is from the second try
 	Findings []plan.Finding
-	Test     *TestResult
+	Test     *TestResult // the smoke test
+	Start    *TestResult // the image, started as it is
 	Config   ocispec.Image
 	Duration time.Duration // from the start of the solve until this platform was built and checked
 	Began    time.Time     // when the frontend had answered and this platform's own work began; zero: it never did

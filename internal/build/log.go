@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -19,18 +20,21 @@ const awaitTimeout = 2 * time.Second
 
 // vertexLog remembers the name and the last output of every step. Its methods may be called from several goroutines.
 type vertexLog struct {
-	mu    sync.Mutex
-	steps map[string]*stepLog
+	mu      sync.Mutex
+	steps   map[string]*stepLog
+	watched map[string]*finder // by the step's name
 }
 
 type stepLog struct {
 	name    string
-	tail    []byte
+	tail    tail
 	started bool          // and was not taken from the cache
 	ended   chan struct{} // closed when it has ended, and with it its output
 }
 
-func newVertexLog() *vertexLog { return &vertexLog{steps: map[string]*stepLog{}} }
+func newVertexLog() *vertexLog {
+	return &vertexLog{steps: map[string]*stepLog{}, watched: map[string]*finder{}}
+}
 
 func (l *vertexLog) add(message *buildkit.SolveStatus) {
 	l.mu.Lock()
@@ -46,9 +50,9 @@ func (l *vertexLog) add(message *buildkit.SolveStatus) {
 	}
 	for _, entry := range message.Logs {
 		s := l.step(entry.Vertex.String())
-		s.tail = append(s.tail, entry.Data...)
-		if len(s.tail) > 2*keepBytes {
-			s.tail = append([]byte(nil), s.tail[len(s.tail)-keepBytes:]...)
+		s.tail.add(entry.Data)
+		if f := l.watched[s.name]; f != nil {
+			f.add(entry.Data)
 		}
 	}
 	for _, s := range ended {
@@ -129,11 +133,62 @@ func (l *vertexLog) find(name string) string {
 	return ""
 }
 
+// watch looks for a text in all that a step will print.
+func (l *vertexLog) watch(name, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watched[name] = &finder{text: []byte(text)}
+}
+
+// saw reports, once a step has ended, whether it has printed what it was watched for.
+func (l *vertexLog) saw(ctx context.Context, name string) bool {
+	l.mu.Lock()
+	f := l.watched[name]
+	wait := len(f.text) > 0
+	l.mu.Unlock()
+	if wait {
+		l.await(ctx, l.find(name))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return f.found || !wait
+}
+
+// finder looks for a text in a stream, of which it keeps only what may be the text's beginning.
+type finder struct {
+	text, rest []byte
+	found      bool
+}
+
+func (f *finder) add(data []byte) {
+	if f.found {
+		return
+	}
+	f.rest = append(f.rest, data...)
+	f.found = bytes.Contains(f.rest, f.text)
+	f.rest = append([]byte(nil), f.rest[max(0, len(f.rest)-len(f.text)):]...)
+}
+
 // output returns the last lines that a step printed.
 func (l *vertexLog) output(digest string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := strings.TrimRight(string(l.step(digest).tail), "\r\n")
+	return l.step(digest).tail.lines()
+}
+
+// tail is the end of what a program printed.
+type tail []byte
+
+func (t *tail) add(data []byte) {
+	*t = append(*t, data...)
+	if len(*t) > 2*keepBytes {
+		*t = append([]byte(nil), (*t)[len(*t)-keepBytes:]...)
+	}
+}
+
+// lines returns the last lines.
+func (t tail) lines() []string {
+	text := strings.TrimRight(string(t), "\r\n")
 	if text == "" {
 		return nil
 	}

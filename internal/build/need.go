@@ -121,7 +121,7 @@ func (a *analysis) need(ctx context.Context, p plan.Platform) Need {
 			need = a.unknown(p, err) // offline perhaps only for want of a base image's variable
 			continue
 		}
-		if a.Plan.SmokeTest != nil && a.foreign(p) {
+		if a.Plan.Tests.Any(p) && a.foreign(p) {
 			commands = append([]command{{platform: p}}, commands...)
 		}
 		if need = a.judge(p, commands); need.Needs {

@@ -247,7 +247,7 @@ func TestNeedsForDockerfiles(t *testing.T) {
 			name: "a mirror is asked", dockerfile: "FROM busybox\nCOPY . /\n", want: Need{Why: onlyCopies},
 		},
 		{
-			name: "a smoke test", dockerfile: "FROM scratch\nCOPY . /\n", change: func(p *plan.Plan) { p.SmokeTest = &plan.SmokeTest{} },
+			name: "a smoke test", dockerfile: "FROM scratch\nCOPY . /\n", change: func(p *plan.Plan) { p.Tests.Entrypoint = &plan.EntrypointTest{} },
 			want: Need{Needs: true, Foreign: foreign, Why: "the smoke test executes on linux/arm64"},
 		},
 	}

@@ -160,12 +160,13 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		if err != nil {
 			return &Failure{Err: fmt.Errorf("%s: verifying: %w", r.Platform, err)}
 		}
+		j.locate(ctx, c, s, findings)
 		r.Findings = findings
 	}
-	if j.Plan.SmokeTest == nil || plan.Failed(r.Findings) {
+	if plan.Failed(r.Findings) {
 		return nil
 	}
-	return j.smokeTest(ctx, c, r, s)
+	return j.tests(ctx, c, r, s)
 }
 
 // good puts the platforms that may be pushed into a result for BuildKit's exporters, in the plan's order.

@@ -127,7 +127,7 @@ func noOptDefault(input plan.Input) string {
 	if input.Kind == plan.KindBool || input.Kind == plan.KindKey {
 		return "true"
 	}
-	return ""
+	return input.Alone
 }
 
 // fromEnvironment fills in what the command line has not said.
@@ -239,9 +239,7 @@ func planLines(p *plan.Plan) []string {
 	}
 	lines = append(lines, metadataLines(p.Metadata)...)
 	lines = append(lines, builderLines(p.Builder)...)
-	if p.SmokeTest != nil {
-		lines = append(lines, "  test each with "+testText(p.SmokeTest))
-	}
+	lines = append(lines, testLines(p)...)
 	return append(lines, destinationLines(p)...)
 }
 
@@ -277,12 +275,39 @@ func destinationLines(p *plan.Plan) []string {
 	return lines
 }
 
-// testText is the smoke test as it was written.
-func testText(t *plan.SmokeTest) string {
-	if len(t.Args) > 0 {
-		return fmt.Sprintf("%q", t.Args)
+// testLines say what would be executed in the images. A command that is the same everywhere is said once.
+func testLines(p *plan.Plan) []string {
+	var texts, lines []string
+	for _, platform := range p.Platforms {
+		text := "nothing"
+		if test, ok := p.Tests.Commands[platform.String()]; ok {
+			text = testText(test)
+		}
+		texts = append(texts, text)
+		lines = append(lines, fmt.Sprintf("  test %s with %s", platform, text))
 	}
-	return t.Command
+	switch {
+	case len(p.Tests.Commands) == 0:
+		lines = nil
+	case len(slices.Compact(texts)) == 1:
+		lines = []string{"  test each with " + texts[0]}
+	}
+	if p.Tests.Entrypoint != nil {
+		lines = append(lines, fmt.Sprintf("  start each as it is, for %s if it has no HEALTHCHECK", p.Tests.Entrypoint.Lives))
+	}
+	return lines
+}
+
+// testText is the smoke test as it was written.
+func testText(t plan.SmokeTest) string {
+	text := t.Command
+	if len(t.Args) > 0 {
+		text = fmt.Sprintf("%q", t.Args)
+	}
+	if t.Expect != "" {
+		text += fmt.Sprintf(", whose output must hold %q", t.Expect)
+	}
+	return text
 }
 
 // say tells people what is going on, one line at a time.

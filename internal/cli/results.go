@@ -31,9 +31,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 	if !result.Good() {
 		row.Status = report.StatusRejected
 	}
-	if t := result.Test; t != nil {
-		row.SmokeTest = &report.SmokeTest{Command: t.Args, ExitCode: t.ExitCode, Output: t.Output, Seconds: t.Duration.Seconds()}
-	}
+	row.SmokeTest, row.StartTest = testRow(result.Test), testRow(result.Start)
 	if f := result.Failure; f != nil {
 		row.Status = report.StatusFailed
 		row.Failure = &report.Failure{
@@ -47,6 +45,14 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 			r.host.Error("", 0, fmt.Sprintf("%s: %s: %s; found %s", finding.Platform, finding.Path, finding.Why, finding.Found))
 		}
 	}
+}
+
+// testRow is a test in the report; nil: there was none.
+func testRow(t *build.TestResult) *report.SmokeTest {
+	if t == nil {
+		return nil
+	}
+	return &report.SmokeTest{Command: t.Args, ExitCode: t.ExitCode, Passed: t.Passed, Output: t.Output, Seconds: t.Duration.Seconds()}
 }
 
 // emulationOf finds how programs of a platform run here.

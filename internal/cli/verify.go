@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/plan"
@@ -28,6 +30,7 @@ type verifyInputs struct {
 	against   string
 	ignore    []string
 	severity  []string
+	policy    string
 	junit     string
 	sarif     string
 	markdown  string
@@ -61,6 +64,9 @@ their digests on standard output.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.images = args
+			if err := a.verifyFromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
 			v, err := a.newVerification(in)
 			if err != nil {
 				return err
@@ -74,12 +80,41 @@ their digests on standard output.`,
 	flags.StringVar(&in.against, "against", "", "an earlier image to compare with: platforms that are gone, sizes, checks that got worse")
 	flags.StringArrayVar(&in.ignore, "ignore", nil, "findings that do not count, as CHECK[:platform][:glob]; they are shown all the same")
 	flags.StringArrayVar(&in.severity, "severity", nil, "how severe a check is, as CHECK=warning")
+	flags.StringVar(&in.policy, "policy", "", "file with findings that do not count and why, severities, and required platforms")
 	flags.BoolVar(&in.asJSON, "json", false, "print everything as JSON on standard output")
 	flags.StringVar(&in.junit, "junit", "", "file to write test results to, for GitLab and Jenkins")
 	flags.StringVar(&in.sarif, "sarif", "", "file to write findings to, for GitHub's code scanning")
 	flags.StringVar(&in.markdown, "markdown", "", "file to write a Markdown page to (default: the CI host's summary)")
 	flags.SortFlags = false
 	return cmd
+}
+
+// verifyNames are the names under which flags of the verify command are set in the environment (MULTIARCH_<NAME>), where it is not that of
+// the flag: those of the build command.
+var verifyNames = map[string]string{
+	"platform": "platforms", "ignore": "verify-ignore", "severity": "verify-severity", "policy": "verify-policy", "markdown": "summary",
+}
+
+// verifyFromEnvironment fills in what no flag has said.
+func (a *app) verifyFromEnvironment(flags *pflag.FlagSet) error {
+	var problems plan.InputErrors
+	flags.VisitAll(func(flag *pflag.Flag) {
+		name := cmp.Or(verifyNames[flag.Name], flag.Name)
+		text := a.host.Input(name)
+		if flag.Changed || text == "" || flag.Name == "help" {
+			return
+		}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			values, _ := plan.KindList.Split(text) // only secrets can be wrong
+			_ = list.Replace(values)               // lists of texts take any
+		} else if err := flag.Value.Set(text); err != nil { // only --json is no text
+			problems = append(problems, &plan.InputError{Input: "--" + flag.Name, Value: text, Rule: "it is neither true nor false", Hint: "write true or false"})
+		}
+	})
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
 }
 
 // imageVerifier is one run of the verify command.
@@ -128,9 +163,24 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 		}
 	}
 	policy, wrong := plan.NewPolicy(in.ignore, in.severity, checkIDs())
+	problems = append(problems, wrong...)
+	if in.policy != "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("working directory: reading: %w", err)
+		}
+		file, wrong := plan.ReadPolicyFile(in.policy, plan.World{Dir: dir, ReadFile: os.ReadFile, Now: time.Now(), Checks: checkIDs()})
+		problems, policy = append(problems, wrong...), file.Join(policy)
+		for _, required := range file.Platforms {
+			v.require = append(v.require, required.Platform)
+		}
+	}
 	v.policy = policy
-	if problems = append(problems, wrong...); len(problems) > 0 {
+	if len(problems) > 0 {
 		return nil, problems
+	}
+	for _, text := range policy.Expired() {
+		a.say("policy", "%s", text)
 	}
 	transport, err := a.registries(plan.RegistryRetry, nil)
 	if err == nil {

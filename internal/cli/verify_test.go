@@ -149,6 +149,7 @@ func programImage(ts *testscript.TestScript, platform v1.Platform, program strin
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Variant = platform.OS, platform.Architecture, platform.Variant
 	config.Config.Entrypoint = []string{"/app"}
+	config.History = []v1.History{{EmptyLayer: true, CreatedBy: "ARG V"}, {CreatedBy: "COPY app / # buildkit"}}
 	img, err = mutate.ConfigFile(img, config)
 	ts.Check(err)
 	return img

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/plan"
@@ -40,16 +43,16 @@ var layerChecks = map[layers.Defect]struct{ check, why, fix string }{
 }
 
 // layerFinding makes a finding of an error that is about a layer.
-func layerFinding(err error, platform string) (f plan.Finding, isBad bool) {
+func layerFinding(err error, platform string, image *source.Image) (f plan.Finding, isBad bool) {
 	var bad *layers.BadLayerError
 	var limit *layers.LimitError
 	switch {
 	case errors.As(err, &bad):
 		c := layerChecks[bad.Defect]
-		f = plan.Finding{Check: c.check, Path: bad.Layer, Expected: bad.Expected, Found: bad.Found, Why: c.why, Fix: c.fix}
+		f = plan.Finding{Check: c.check, Layer: layerOf(image, bad.Index), Expected: bad.Expected, Found: bad.Found, Why: c.why, Fix: c.fix}
 	case errors.As(err, &limit):
 		f = plan.Finding{
-			Check: verify.CheckLayerLimits, Path: limit.Layer, Expected: limit.Allowed(), Found: "more", Why: limit.Meaning(),
+			Check: verify.CheckLayerLimits, Layer: layerOf(image, limit.Index), Expected: limit.Allowed(), Found: "more", Why: limit.Meaning(),
 			Fix: "leave out of the image what makes it so large; an image that is made to harm is not to be used at all",
 		}
 	case source.IsMissing(err):
@@ -64,6 +67,23 @@ func layerFinding(err error, platform string) (f plan.Finding, isBad bool) {
 	return verify.Rated(f), true
 }
 
+// zstdFindings warns of layers in a form that the type of their manifest does not have: engines of Docker before version 23 know no zstd.
+func zstdFindings(p plan.Platform, image *source.Image) []plan.Finding {
+	if image.Manifest.MediaType != types.DockerManifestSchema2 {
+		return nil
+	}
+	var out []plan.Finding
+	for i, layer := range image.Layers {
+		if strings.Contains(layer.MediaType, "zstd") {
+			out = append(out, verify.Rated(plan.Finding{
+				Check: verify.CheckLayerZstd, Platform: p.String(), Layer: layerOf(image, i), Expected: "a layer that is compressed with gzip", Found: "one that is compressed with zstd",
+				Why: "engines of Docker before version 23 cannot pull the image", Fix: "push the image with media types of the OCI, or compressed with gzip",
+			}))
+		}
+	}
+	return out
+}
+
 // noteChecks are the checks by the kinds of notes, with why each matters and what to do.
 var noteChecks = map[layers.NoteKind]struct{ check, why, fix string }{
 	layers.NoteForeign:    {verify.CheckLayerForeign, "what is in it is not known, so the files of this platform were not checked", ""},
@@ -74,15 +94,17 @@ var noteChecks = map[layers.NoteKind]struct{ check, why, fix string }{
 }
 
 // noteFindings makes findings of what is odd about layers. whole is false if files are missing because a layer was not read.
-func noteFindings(platform string, notes []layers.Note) (findings []plan.Finding, whole bool) {
+func noteFindings(platform string, image *source.Image, notes []layers.Note) (findings []plan.Finding, whole bool) {
 	whole = true
 	for _, n := range notes {
 		c := noteChecks[n.Kind]
-		where := fmt.Sprintf("layer %d", n.Layer+1)
+		where := ""
 		if n.Path != "" {
-			where += fmt.Sprintf(": %q", n.Path)
+			where = fmt.Sprintf("%q", n.Path)
 		}
-		findings = append(findings, verify.Rated(plan.Finding{Check: c.check, Platform: platform, Path: where, Found: n.Text, Why: c.why, Fix: c.fix}))
+		findings = append(findings, verify.Rated(plan.Finding{
+			Check: c.check, Platform: platform, Path: where, Layer: layerOf(image, n.Layer), Found: n.Text, Why: c.why, Fix: c.fix,
+		}))
 		whole = whole && n.Kind != layers.NoteForeign
 	}
 	return findings, whole

@@ -98,6 +98,7 @@ func (v *imageVerifier) one(ctx context.Context, ref source.Reference) (report.V
 // part is one platform of an image.
 type part struct {
 	platform plan.Platform // as it is published
+	entry    v1.Descriptor // of the index
 	image    *source.Image // nil: it could not be had
 	row      report.VerifiedPlatform
 	programs []verify.Program // that it starts; nil: nobody looked
@@ -125,7 +126,7 @@ func (v *imageVerifier) parts(ctx context.Context, opened *source.Source) ([]*pa
 }
 
 func readPart(ctx context.Context, opened *source.Source, d v1.Descriptor) (*part, error) {
-	p := &part{}
+	p := &part{entry: d}
 	if d.Platform != nil {
 		p.platform = platformOf(*d.Platform)
 	}
@@ -135,15 +136,25 @@ func readPart(ctx context.Context, opened *source.Source, d v1.Descriptor) (*par
 	}
 	image, err := opened.Image(ctx, d)
 	finding, isBad := documentFinding(err, p.platform.String())
+	var other *source.NotImageError
 	switch {
 	case isBad:
 		p.row.Findings = append(p.row.Findings, finding)
+	case errors.As(err, &other) && opened.Index != nil:
+		p.row.Findings = append(p.row.Findings, verify.Rated(plan.Finding{
+			Check: verify.CheckConfigForeign, Platform: p.platform.String(), Path: d.Digest.String(), Expected: "a container image", Found: "one of the type " + other.MediaType,
+			Why: "what it is for is not known, so nothing in it was checked", Fix: "nothing, if it is meant to be there",
+		}))
 	case source.IsMissing(err): // the check of the index says so
 	case err != nil:
 		return nil, err
 	default:
 		p.image = image
 		p.row.Size, p.row.Layers = image.Size, len(image.Layers)
+		if d.Platform != nil && d.Platform.Variant == "" && image.Config.Variant != "" && image.Config.Architecture == d.Platform.Architecture {
+			p.platform = plan.PlatformOf(image.Config.Platform) // the index leaves it to the config
+		}
+		p.row.Findings = append(p.row.Findings, zstdFindings(p.platform, image)...)
 		if d.Platform == nil || d.Platform.OS == "" && d.Platform.Architecture == "" {
 			p.platform = plan.PlatformOf(image.Config.Platform)
 		}
@@ -199,8 +210,11 @@ func (e *absentError) Hint() string { return "it has: " + strings.Join(e.has, ",
 // indexFindings checks the index, as far as the platforms are wanted. One image is checked as an index of it would be, for what
 // is required of it.
 func (v *imageVerifier) indexFindings(opened *source.Source, parts []*part) []plan.Finding {
-	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}, Layers: map[v1.Hash]int{}}
+	published := verify.Published{Configs: map[v1.Hash]ocispec.Image{}, Layers: map[v1.Hash]int{}, Foreign: true}
 	for _, p := range parts {
+		if opened.Index != nil && !slices.ContainsFunc(opened.Index.Manifests, func(d v1.Descriptor) bool { return d.Digest == p.entry.Digest }) {
+			published.Nested = append(published.Nested, p.entry)
+		}
 		if p.image != nil {
 			published.Configs[p.image.Descriptor.Digest] = p.image.Config
 			published.Layers[p.image.Descriptor.Digest] = len(p.image.Layers)
@@ -267,10 +281,12 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		return nil
 	}
 	var files verify.Files = noFiles{}
+	var read *layers.Files // nil: they were not read
 	looks := v.level == plan.VerifyStatic || v.level == plan.VerifyFull
 	if looks && p.platform.OS() == "linux" { // other programs are not looked at, and layers of Windows are gigabytes
-		read, err := v.reader.Read(ctx, p.image.Layers)
-		if finding, isBad := layerFinding(err, p.platform.String()); isBad {
+		var err error
+		read, err = v.reader.Read(ctx, p.image.Layers)
+		if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
 			p.row.Findings = append(p.row.Findings, finding)
 			return nil
 		}
@@ -278,7 +294,7 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 			return fmt.Errorf("%s: %w", p.platform, err)
 		}
 		defer read.Close()
-		notes, whole := noteFindings(p.platform.String(), read.Notes())
+		notes, whole := noteFindings(p.platform.String(), p.image, read.Notes())
 		p.row.Findings = append(p.row.Findings, notes...)
 		if !whole {
 			return nil
@@ -286,11 +302,14 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		files = layerFiles{read}
 	}
 	findings, programs, err := verify.Inspect(ctx, v.level, p.platform, p.image.Config, files)
-	if finding, isBad := layerFinding(err, p.platform.String()); isBad {
+	if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
 		p.row.Findings = append(p.row.Findings, finding)
 		return nil
 	}
 	p.programs = programs
+	if read != nil {
+		locate(findings, p.image, read)
+	}
 	for _, f := range findings {
 		if !slices.Contains(p.row.Findings, f) { // an image without an index has had its config checked
 			p.row.Findings = append(p.row.Findings, f)

@@ -48,6 +48,18 @@ func (f *Files) Stat(_ context.Context, path string) (File, error) {
 	return n.file(), nil
 }
 
+// LayerOf returns the index of the layer that a file's content is in. Unlike in Stat the path may hold links, but in its last element.
+func (f *Files) LayerOf(path string) (index int, ok bool) {
+	t := newTree(f.image.reader.limits, &collector{})
+	t.root = f.root
+	dir, base := split(strings.Trim(path, "/"))
+	parent, err := t.folder(dir, false)
+	if err != nil || parent == nil || parent.children[base].node == nil {
+		return 0, false
+	}
+	return parent.children[base].node.layer, true
+}
+
 func (n *node) file() File {
 	return File{Mode: n.mode, Size: n.size, Link: n.link, UID: n.uid, GID: n.gid, Layer: n.layer}
 }

@@ -110,10 +110,10 @@ func (im *image) wrap(i int, err error) error {
 	var limit *LimitError
 	switch {
 	case errors.As(err, &bad):
-		bad.Layer = im.name(i)
+		bad.Layer, bad.Index = im.name(i), i
 		return bad
 	case errors.As(err, &limit):
-		limit.Layer = im.name(i)
+		limit.Layer, limit.Index = im.name(i), i
 		return limit
 	}
 	return fmt.Errorf("%s: reading: %w", im.name(i), err)

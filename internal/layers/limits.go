@@ -70,6 +70,7 @@ type LimitError struct {
 	Limit Limit
 	Max   int64
 	Layer string // which layer, for people
+	Index int    // of the layer
 }
 
 // Error names the layer, the limit and what it means.

@@ -23,6 +23,7 @@ const (
 type BadLayerError struct {
 	Defect          Defect
 	Layer           string // which layer, for people
+	Index           int    // of the layer
 	Expected, Found string // what should be there, and what is
 }
 

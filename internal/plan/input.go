@@ -14,6 +14,8 @@ const (
 	KindKey   Kind = "key"   // one value, or true to have it chosen
 	// KindOptions are lines whose quotes belong to the values, which are lists of options themselves.
 	KindOptions Kind = "options"
+	// KindCommands are lines whose quotes and brackets belong to the values: a JSON list is the words of one command.
+	KindCommands Kind = "commands"
 	// KindSecrets are lines of which blanks are no less secret than the rest.
 	KindSecrets Kind = "secrets"
 )
@@ -25,6 +27,7 @@ type Input struct {
 	Short   string // the one-letter flag, if there is one
 	Kind    Kind
 	Default string
+	Alone   string // the value that the flag has if none is written behind it; empty: one must be written, but for KindBool
 	// ActionDefault is the default in action.yml where that is an expression of GitHub's, which means nothing elsewhere.
 	ActionDefault string
 	Help          string // one line

@@ -57,12 +57,16 @@ type Inputs struct {
 	Provenance  string
 	SBOM        string
 
-	SmokeTest        string
-	SmokeTestTimeout string
-	QEMUCPU          []string
-	Verify           string
-	VerifyIgnore     []string
-	VerifySeverity   []string
+	SmokeTest           []string
+	SmokeTestExpect     []string
+	SmokeTestEntrypoint string
+	SmokeTestTimeout    string
+	SmokeTestNetwork    string
+	QEMUCPU             []string
+	Verify              string
+	VerifyIgnore        []string
+	VerifySeverity      []string
+	VerifyPolicy        string
 
 	Builder               string
 	Nodes                 []string
@@ -192,15 +196,30 @@ func ruleInputs() []Input {
 func proofInputs() []Input {
 	return []Input{
 		{
-			Name: "smoke-test", Flag: "test", Kind: KindText, Help: "command to run in each platform's image before it is pushed; exit status 0 passes",
-			text: func(in *Inputs) *string { return &in.SmokeTest },
+			Name: "smoke-test", Flag: "test", Kind: KindCommands,
+			Help: "command to run in each platform's image before it is pushed, for all platforms or for one: linux/arm64=COMMAND; exit status 0 passes",
+			list: func(in *Inputs) *[]string { return &in.SmokeTest },
 		},
 		{
-			Name: "smoke-test-timeout", Flag: "test-timeout", Kind: KindText, Default: "2m", Help: "how long the smoke test may take on one platform",
+			Name: "smoke-test-expect", Flag: "test-expect", Kind: KindCommands, Help: "text that the command's output must hold, for all platforms or for one: linux/arm64=TEXT",
+			list: func(in *Inputs) *[]string { return &in.SmokeTestExpect },
+		},
+		{
+			Name: "smoke-test-entrypoint", Flag: "test-entrypoint", Kind: KindText, Alone: "true", Default: "false",
+			Help: "start each platform's image as it is; it must end with exit status 0, or its HEALTHCHECK succeed, or, without one, live for 10s or the time that is given",
+			text: func(in *Inputs) *string { return &in.SmokeTestEntrypoint },
+		},
+		{
+			Name: "smoke-test-timeout", Flag: "test-timeout", Kind: KindText, Default: "2m", Help: "how long a test may take on one platform",
 			text: func(in *Inputs) *string { return &in.SmokeTestTimeout },
 		},
 		{
-			Name: "qemu-cpu", Flag: "qemu-cpu", Kind: KindLines, Help: "processor for smoke tests under QEMU, for all platforms or for one: linux/arm/v6=arm1176",
+			Name: "smoke-test-network", Flag: "test-network", Kind: KindText, Default: "none", Help: "none: tests have a loopback device only; default: the network of build steps",
+			text: func(in *Inputs) *string { return &in.SmokeTestNetwork },
+		},
+		{
+			Name: "qemu-cpu", Flag: "qemu-cpu", Kind: KindLines,
+			Help: "processor for tests under QEMU, for all platforms or for one: linux/arm64=cortex-a53 (default: the oldest of its variant for linux/arm)",
 			list: func(in *Inputs) *[]string { return &in.QEMUCPU },
 		},
 		{
@@ -214,6 +233,10 @@ func proofInputs() []Input {
 		{
 			Name: "verify-severity", Flag: "severity", Kind: KindList, Help: "how bad a check's findings are, as CHECK=error, CHECK=warning or CHECK=note",
 			list: func(in *Inputs) *[]string { return &in.VerifySeverity },
+		},
+		{
+			Name: "verify-policy", Flag: "policy", Kind: KindText, Help: "file with findings that do not count and why, severities, the least level, and required platforms",
+			text: func(in *Inputs) *string { return &in.VerifyPolicy },
 		},
 	}
 }

@@ -23,7 +23,7 @@ func (k Kind) Split(text string) ([]string, error) {
 	if values, ok := k.bracketed(strings.TrimSpace(text)); ok {
 		return k.clean(values), nil
 	}
-	if k == KindOptions {
+	if k == KindOptions || k == KindCommands {
 		return k.clean(strings.FieldsFunc(text, isLineEnd)), nil
 	}
 	records, err := records(text)
@@ -57,7 +57,7 @@ func (k Kind) bracketed(text string) ([]string, bool) {
 		}
 		return values, true
 	}
-	if !strings.HasPrefix(text, "[") || !strings.HasSuffix(text, "]") {
+	if k == KindCommands || !strings.HasPrefix(text, "[") || !strings.HasSuffix(text, "]") {
 		return nil, false
 	}
 	var list []any

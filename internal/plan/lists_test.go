@@ -51,6 +51,9 @@ func TestSplit(t *testing.T) {
 		{"quotes beside other values", plan.KindList, `x,"b,c"`, []string{"x", "b,c"}},
 
 		{"JSON", plan.KindList, `["linux/amd64", "linux/arm64"]`, []string{"linux/amd64", "linux/arm64"}},
+		{"JSON that is the words of a command", plan.KindCommands, `["/app", "--version"]`, []string{`["/app", "--version"]`}},
+		{"commands with quotes", plan.KindCommands, "\"/my app\" 'x\nlinux/arm64=app, \"y\"", []string{`"/my app" 'x`, `linux/arm64=app, "y"`}},
+		{"commands by platform, as Woodpecker gives a map", plan.KindCommands, `{"linux/arm64": "app x"}`, []string{"linux/arm64=app x"}},
 		{"JSON whose values hold commas", plan.KindLines, `["A=1,2","B=3"]`, []string{"A=1,2", "B=3"}},
 		{"JSON of numbers", plan.KindList, `[1, true]`, []string{"1", "true"}},
 		{"a JSON object, as Woodpecker gives a map", plan.KindLines, `{"B": 2, "A": "1,1"}`, []string{"A=1,1", "B=2"}},
@@ -83,12 +86,12 @@ func TestSplitRefusesAnOpenQuote(t *testing.T) {
 // Whatever is written: no value is empty, and without quotes and brackets nothing but blanks and separators is lost.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{"", "a,b", " a \r\n b,,c ", "A=1,2\nB=3", `"a,b"`, `"a""b`, "[a, b]", `["a"]`, `{"a":1}`} {
-		for kind := range uint8(4) {
+		for kind := range uint8(5) {
 			f.Add(seed, kind)
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string, which uint8) {
-		kind := []plan.Kind{plan.KindList, plan.KindLines, plan.KindOptions, plan.KindSecrets}[which%4]
+		kind := []plan.Kind{plan.KindList, plan.KindLines, plan.KindOptions, plan.KindSecrets, plan.KindCommands}[which%5]
 		values, err := kind.Split(text)
 		if err != nil && !strings.Contains(text, `"`) {
 			t.Errorf("Split(%q): %v", text, err)

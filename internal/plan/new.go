@@ -1,16 +1,11 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/google/shlex"
 )
 
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
@@ -30,7 +25,6 @@ func New(in Inputs, world World) (*Plan, error) {
 		Attest:        r.attestations(to),
 		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:        r.policy(),
-		SmokeTest:     r.smokeTest(),
 		RegistryRetry: r.registryRetry(),
 		ForceTag:      r.boolean("--force-tag", in.ForceTag),
 		Staged:        to.Staged,
@@ -58,8 +52,9 @@ func New(in Inputs, world World) (*Plan, error) {
 	p.CacheFrom, p.CacheTo = r.caches(p, "--cache-from", in.CacheFrom), r.caches(p, "--cache-to", in.CacheTo)
 	p.Builder = r.builder(p)
 	p.Steps.allowOnBuilder(&p.Builder)
-	p.QEMUCPU = r.qemuCPU(p.Platforms)
+	p.Tests = r.tests(p.Platforms)
 	p.Annotations = r.annotations(p.Platforms)
+	r.enforce(p)
 	r.contradictions(p)
 	r.resultFiles()
 	p.Notes = append(p.Notes, p.secretWarnings()...)
@@ -123,7 +118,31 @@ func oneOf[T ~string](r *reader, input, text string, known ...T) T {
 func (r *reader) policy() Policy {
 	p, problems := NewPolicy(r.in.VerifyIgnore, r.in.VerifySeverity, r.world.Checks)
 	r.problems = append(r.problems, problems...)
-	return p
+	if r.in.VerifyPolicy == "" {
+		return p
+	}
+	file, problems := ReadPolicyFile(r.in.VerifyPolicy, r.world)
+	r.problems = append(r.problems, problems...)
+	return file.Join(p)
+}
+
+// enforce holds the plan to what its policy file requires.
+func (r *reader) enforce(p *Plan) {
+	for _, required := range p.Policy.Platforms {
+		if len(p.Platforms) > 0 && !slices.ContainsFunc(p.Platforms, required.Platform.Equal) {
+			r.problem("--platform", "", fmt.Sprintf("%s requires %s, and it is not built", required.Where, required.Platform), "add it, or change the policy")
+		}
+	}
+	order := []Level{VerifyOff, VerifyManifest, VerifyStatic, VerifyFull}
+	switch least := p.Policy.Level; {
+	case slices.Index(order, p.Verify) >= slices.Index(order, least):
+	case p.Verify == VerifyOff:
+		r.problem("--verify", string(p.Verify), fmt.Sprintf("%s wants at least %s", p.Policy.File, least), "leave it out, or change the policy")
+	default:
+		p.Verify = least
+		p.Notes = append(p.Notes, fmt.Sprintf("%s wants at least the level %s, which is taken", p.Policy.File, least))
+	}
+	p.Notes = append(p.Notes, p.Policy.Expired()...)
 }
 
 func (r *reader) platforms() []Platform {
@@ -147,36 +166,21 @@ func (r *reader) platforms() []Platform {
 		spelled[p.String()] = text
 		out = append(out, p)
 	}
+	oldestFirst(out)
 	return out
 }
 
-// jsonList tells a list of words from the command [ of a shell.
-var jsonList = regexp.MustCompile(`^\[\s*["\]]`)
-
-func (r *reader) smokeTest() *SmokeTest {
-	timeout, err := time.ParseDuration(r.in.SmokeTestTimeout)
-	if r.in.SmokeTestTimeout == "" {
-		timeout, err = 2*time.Minute, nil
-	}
-	if err != nil || timeout <= 0 {
-		r.problem("--test-timeout", r.in.SmokeTestTimeout, "it is not a positive duration", "write a number with a unit, for example 90s or 5m")
-	}
-	text := strings.TrimSpace(r.in.SmokeTest)
-	if text == "" {
-		return nil
-	}
-	test := &SmokeTest{Timeout: timeout}
-	if jsonList.MatchString(text) {
-		if err := json.Unmarshal([]byte(text), &test.Args); err != nil || len(test.Args) == 0 {
-			r.problem("--test", text, "it begins like a JSON list of words and is not one", `for example ["/app", "--version"]`)
+// oldestFirst puts older variants of an architecture before newer ones, in the places that they have: clients that take the first entry of
+// their architecture out of an index would else get programs that are too new for the machine (moby/moby#37647).
+func oldestFirst(platforms []Platform) {
+	for i := range platforms {
+		for j := i + 1; j < len(platforms); j++ {
+			a, b := platforms[i].spec, platforms[j].spec
+			if a.OS == b.OS && a.OSVersion == b.OSVersion && a.Architecture == b.Architecture && a.Variant > b.Variant {
+				platforms[i], platforms[j] = platforms[j], platforms[i]
+			}
 		}
-		return test
 	}
-	if words, err := shlex.Split(text); err != nil || len(words) == 0 {
-		r.problem("--test", text, "its quotes do not match", "write it as in a shell, for example --test 'app --version'")
-	}
-	test.Command = text
-	return test
 }
 
 // resultFiles finds out, before anything is started, that a result could not be written at the end.

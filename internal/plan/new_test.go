@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -28,6 +29,7 @@ func world(env map[string]string) plan.World {
 		"src/mirror.toml":         {Data: []byte("[registry.\"docker.io\"]\n  mirrors = [\"127.0.0.1:5000/hub\"]\n")},
 		"src/not.toml":            {Data: []byte("registry = \n")},
 		"src/certificates.toml":   {Data: []byte(certificates)},
+		"src/policy.yaml":         {Data: []byte(policyText)},
 		"src/nocertificates.toml": {Data: []byte("[registry.\"a.example\"]\n  ca = [\"gone.pem\"]\n")},
 	}
 	inside := func(name string) string { return strings.TrimPrefix(path.Clean(name), "/") }
@@ -36,6 +38,8 @@ func world(env map[string]string) plan.World {
 		Stat:     func(name string) (fs.FileInfo, error) { return fs.Stat(files, inside(name)) },
 		ReadFile: func(name string) ([]byte, error) { return fs.ReadFile(files, inside(name)) },
 		Getenv:   func(name string) string { return env[name] },
+		Now:      time.Date(2026, 11, 21, 23, 59, 0, 0, time.UTC),
+		Checks:   knownChecks,
 	}
 }
 
@@ -98,9 +102,16 @@ func wrongInputs() []wrongInput {
 			`--file "gone": there is no such Dockerfile; name it with --file, relative to the working directory`},
 		{name: "a build argument without a name", change: func(in *plan.Inputs) { in.BuildArgs = []string{"A=1", "=s3cret"} }, want: `--build-arg: number 2 is not NAME=VALUE; for example --build-arg VERSION=1.4`},
 		{name: "a build argument with a blank in its name", change: func(in *plan.Inputs) { in.BuildArgs = []string{"TOKEN: s3cret"} }, want: `--build-arg: number 1 is not NAME=VALUE; for example --build-arg VERSION=1.4`},
-		{name: "a smoke test with a broken list", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `["/app"`), want: `--test "[\"/app\"": it begins like a JSON list of words and is not one; for example ["/app", "--version"]`},
-		{name: "a smoke test with an empty list", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `[]`), want: `--test "[]": it begins like a JSON list of words and is not one; for example ["/app", "--version"]`},
-		{name: "a smoke test with an open quote", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `app 'x`), want: `--test "app 'x": its quotes do not match; write it as in a shell, for example --test 'app --version'`},
+		{name: "a smoke test with a broken list", change: func(in *plan.Inputs) { in.SmokeTest = []string{`["/app"`} }, want: `--test "[\"/app\"": it begins like a JSON list of words and is not one; for example ["/app", "--version"]`},
+		{name: "a smoke test with an empty list", change: func(in *plan.Inputs) { in.SmokeTest = []string{`[]`} }, want: `--test "[]": it begins like a JSON list of words and is not one; for example ["/app", "--version"]`},
+		{name: "a smoke test with an open quote", change: func(in *plan.Inputs) { in.SmokeTest = []string{`app 'x`} }, want: `--test "app 'x": its quotes do not match; write it as in a shell, for example --test 'app --version'`},
+		{name: "two smoke tests for all platforms", change: func(in *plan.Inputs) { in.SmokeTest = []string{"a", "b"} }, want: `--test "b": there is another line for the same platforms; write one line for each platform, and at most one for all`},
+		{name: "a smoke test for a platform that is not built", change: func(in *plan.Inputs) { in.SmokeTest = []string{"linux/arm64=app"} }, want: `--test "linux/arm64=app": linux/arm64 is not one of the platforms to build; name one that --platform names`},
+		{name: "a smoke test for no platform", change: func(in *plan.Inputs) { in.SmokeTest = []string{"linux/arm65=app"} }, want: `--test "linux/arm65=app": "arm65" is not an architecture of linux images; did you mean linux/arm64?`},
+		{name: "an output without a smoke test", change: func(in *plan.Inputs) { in.SmokeTestExpect = []string{"1.4"} }, want: `--test-expect "1.4": there is no command whose output could hold it; add --test`},
+		{name: "a word where a time should be", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestEntrypoint }, "long"), want: `--test-entrypoint "long": it is neither true nor false nor a positive duration; write true, or how long the image must live, for example 30s`},
+		{name: "a life longer than the test", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestEntrypoint }, "3m"), want: `--test-entrypoint "3m": a test may take 2m0s only; write a shorter time, or a longer one for --test-timeout`},
+		{name: "an unknown network", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestNetwork }, "host"), want: `--test-network "host": it is not one of the known values; write one of: none, default`},
 		{name: "a time without a unit", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "90"), want: `--test-timeout "90": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
 		{name: "no time at all", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "0s"), want: `--test-timeout "0s": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
 		{name: "patience without a unit", change: set(func(in *plan.Inputs) *string { return &in.RegistryRetry }, "10"), want: `--registry-retry "10": it is not a duration; write a number with a unit, for example 90s or 5m, or 0`},
@@ -117,7 +128,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	t.Parallel()
 	in := plan.Inputs{
 		Context: "nowhere", File: "gone", Platforms: []string{"arm64", "linux/amd65"}, Tags: []string{"A:1"}, Push: "yes please", Load: "ja",
-		BuildArgs: []string{"="}, SmokeTest: "'", SmokeTestTimeout: "soon", Verify: "some", VerifyIgnore: []string{""}, VerifySeverity: []string{"x"}, BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
+		BuildArgs: []string{"="}, SmokeTest: []string{"'"}, SmokeTestEntrypoint: "ja", SmokeTestTimeout: "soon", SmokeTestNetwork: "x", Verify: "some", VerifyIgnore: []string{""}, VerifySeverity: []string{"x"}, BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
 		RegistryRetry: "r", ForceTag: "fo", KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
 	}
 	_, err := plan.New(in, world(map[string]string{"SOURCE_DATE_EPOCH": "x"}))
@@ -130,7 +141,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 		got = append(got, problem.Input)
 	}
 	want := []string{
-		"context", "--file", "--platform", "--platform", "--tag", "--build-arg", "--push", "--load", "--test", "--test-timeout", "--verify", "--ignore", "--severity",
+		"context", "--file", "--platform", "--platform", "--tag", "--build-arg", "--push", "--load", "--test", "--test-entrypoint", "--test-timeout", "--test-network", "--verify", "--ignore", "--severity",
 		"--buildkit-image", "--buildkitd-config", "--registry-retry", "--force-tag", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -138,6 +149,21 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	}
 	if got, want := strings.Count(err.Error(), "\n"), len(want)-1; got != want {
 		t.Errorf("the error has %d line ends, want %d:\n%s", got, want, err)
+	}
+}
+
+func TestNewPutsOldVariantsFirst(t *testing.T) {
+	t.Parallel()
+	in := with(func(in *plan.Inputs) {
+		in.Platforms = []string{"linux/arm/v7", "linux/amd64/v3", "linux/arm64", "linux/arm/v6", "linux/amd64", "linux/arm/v5"}
+	})
+	var got []string
+	for _, p := range newPlan(t, in, nil).Platforms {
+		got = append(got, p.String())
+	}
+	want := []string{"linux/arm/v5", "linux/amd64", "linux/arm64", "linux/arm/v6", "linux/amd64/v3", "linux/arm/v7"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the platforms differ (-want +got):\n%s", diff)
 	}
 }
 
@@ -180,22 +206,42 @@ func TestNewReadsBuildArguments(t *testing.T) {
 	}
 }
 
-func TestNewReadsTheSmokeTest(t *testing.T) {
+func TestNewReadsTests(t *testing.T) {
 	t.Parallel()
+	type inputs = plan.Inputs
+	commands := func(amd64, arm64 plan.SmokeTest) map[string]plan.SmokeTest {
+		return map[string]plan.SmokeTest{"linux/amd64": amd64, "linux/arm64": arm64}
+	}
+	version := plan.SmokeTest{Command: "app --version && test -x /app"}
+	words := plan.SmokeTest{Args: []string{"/app", "a b"}}
 	tests := []struct {
-		name, text, timeout string
-		want                *plan.SmokeTest
+		name string
+		in   inputs
+		want plan.Tests
 	}{
-		{"none", " ", "", nil},
-		{"shell text stays as it is", " app --version && test -x /app ", "", &plan.SmokeTest{Command: "app --version && test -x /app", Timeout: 2 * time.Minute}},
-		{"a JSON list is the words", `["/app", "a b"]`, "90s", &plan.SmokeTest{Args: []string{"/app", "a b"}, Timeout: 90 * time.Second}},
+		{"none", inputs{SmokeTest: []string{" "}}, plan.Tests{}},
+		{"shell text stays as it is", inputs{SmokeTest: []string{" app --version && test -x /app "}}, plan.Tests{Timeout: 2 * time.Minute, Network: "none", Commands: commands(version, version)}},
+		{"a JSON list is the words", inputs{SmokeTest: []string{`["/app", "a b"]`}}, plan.Tests{Timeout: 2 * time.Minute, Network: "none", Commands: commands(words, words)}},
+		{"one for one platform", inputs{SmokeTest: []string{"/app --level=3", "linux/aarch64=app x=y"}}, plan.Tests{Timeout: 2 * time.Minute, Network: "none", Commands: commands(plan.SmokeTest{Command: "/app --level=3"}, plan.SmokeTest{Command: "app x=y"})}},
+		{"none for one platform", inputs{SmokeTest: []string{"app", "linux/arm64="}}, plan.Tests{Timeout: 2 * time.Minute, Network: "none", Commands: map[string]plan.SmokeTest{"linux/amd64": {Command: "app"}}}},
+		{
+			"what the output must hold",
+			inputs{SmokeTest: []string{"app"}, SmokeTestExpect: []string{"v1.4", "linux/arm64=v1.4 arm"}},
+			plan.Tests{Timeout: 2 * time.Minute, Network: "none", Commands: commands(plan.SmokeTest{Command: "app", Expect: "v1.4"}, plan.SmokeTest{Command: "app", Expect: "v1.4 arm"})},
+		},
+		{"another time", inputs{SmokeTest: []string{"linux/arm64=app"}, SmokeTestTimeout: "90s"}, plan.Tests{Timeout: 90 * time.Second, Network: "none", Commands: map[string]plan.SmokeTest{"linux/arm64": {Command: "app"}}}},
+		{"the image as it is", inputs{SmokeTestEntrypoint: "true"}, plan.Tests{Timeout: 2 * time.Minute, Network: "none", Entrypoint: &plan.EntrypointTest{Lives: 10 * time.Second}}},
+		{"the image as it is, with less time", inputs{SmokeTestEntrypoint: "true", SmokeTestTimeout: "6s"}, plan.Tests{Entrypoint: &plan.EntrypointTest{Lives: 3 * time.Second}, Timeout: 6 * time.Second, Network: "none"}},
+		{"the image as it is, for a time", inputs{SmokeTestEntrypoint: "30s"}, plan.Tests{Timeout: 2 * time.Minute, Network: "none", Entrypoint: &plan.EntrypointTest{Lives: 30 * time.Second}}},
+		{"not the image as it is", inputs{SmokeTestEntrypoint: "false"}, plan.Tests{}},
+		{"a network", inputs{SmokeTestEntrypoint: "1s", SmokeTestNetwork: "default"}, plan.Tests{Timeout: 2 * time.Minute, Network: "default", Entrypoint: &plan.EntrypointTest{Lives: time.Second}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlan(t, with(func(in *plan.Inputs) { in.SmokeTest, in.SmokeTestTimeout = test.text, test.timeout }), nil)
-			if diff := cmp.Diff(test.want, p.SmokeTest); diff != "" {
-				t.Errorf("SmokeTest differs (-want +got):\n%s", diff)
+			test.in.Platforms = []string{"linux/amd64", "linux/arm64"}
+			if diff := cmp.Diff(test.want, newPlan(t, test.in, nil).Tests, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("Tests differ (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -43,14 +43,11 @@ type Plan struct {
 	Attest      Attestations `json:"attest,omitzero"`
 	Verify      Level        `json:"verify"`
 	Policy      Policy       `json:"policy,omitzero"`
-	SmokeTest   *SmokeTest   `json:"smokeTest,omitempty"`
+	Tests       Tests        `json:"tests,omitzero"`
 	// Staged says that the platforms are handed to another run, which will publish them: no tag moves. nil: they are not.
-	Staged *Staging `json:"staged,omitempty"`
-	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
-	// under QEMU it has no effect.
-	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
-	Builder Builder           `json:"builder"`
-	Logins  []Login           `json:"logins,omitempty"`
+	Staged  *Staging `json:"staged,omitempty"`
+	Builder Builder  `json:"builder"`
+	Logins  []Login  `json:"logins,omitempty"`
 
 	// RegistryRetry is how long the run may wait, all in all, for registries that fail (nanoseconds).
 	RegistryRetry time.Duration `json:"registryRetry"`
@@ -105,13 +102,6 @@ const (
 	ProgressTTY   Progress = "tty"
 	ProgressQuiet Progress = "quiet"
 )
-
-// SmokeTest is a command that must succeed in the image of every platform.
-type SmokeTest struct {
-	Command string        `json:"command,omitempty"` // shell text; run by the image's shell where it has one
-	Args    []string      `json:"args,omitempty"`    // the words, where the user gave a JSON list
-	Timeout time.Duration `json:"timeout"`           // nanoseconds, per platform
-}
 
 // Builder says which builder to start, or which to use.
 type Builder struct {

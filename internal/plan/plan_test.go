@@ -25,7 +25,7 @@ func TestPlanInJSON(t *testing.T) {
 		Platforms: []string{"linux/arm64/v8", "linux/arm", "linux/amd64"},
 		BuildArgs: []string{"VERSION=1.4", "TOKEN"},
 		Tags:      []string{"localhost:5000/app:latest", "localhost:5000/app:1.4", "ghcr.io/owner/app:1"},
-		Push:      "true", SmokeTest: "app --version", SmokeTestTimeout: "90s",
+		Push:      "true", SmokeTest: []string{"app --version"}, SmokeTestTimeout: "90s",
 		BuildkitdConfig: "mirror.toml", RegistryRetry: "90s", ForceTag: "true", KeepHandlers: "1", Summary: "summary.md", Report: "report.json", Progress: "plain",
 	}
 	p := newPlan(t, in, map[string]string{"TOKEN": "s3cret", "SOURCE_DATE_EPOCH": "1700000000"})
@@ -86,5 +86,20 @@ func TestFailed(t *testing.T) {
 				t.Errorf("Failed() = %t, want %t", got, test.want)
 			}
 		})
+	}
+}
+
+func TestLayerText(t *testing.T) {
+	t.Parallel()
+	for want, layer := range map[string]plan.Layer{
+		"":                                {},
+		"2 of 3, sha256:ab":               {Number: 2, Of: 3, Digest: "sha256:ab"},
+		"1 of 3, by COPY a /":             {Number: 1, Of: 3, Made: "COPY a /"},
+		"by RUN make (Dockerfile:7)":      {Made: "RUN make (Dockerfile:7)"},
+		"of the base image (FROM debian)": {Made: "FROM debian", Base: true},
+	} {
+		if got := layer.String(); got != want {
+			t.Errorf("String() = %q, want %q", got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -14,6 +15,16 @@ import (
 type Policy struct {
 	Ignore   []Ignore            `json:"ignore,omitempty"`
 	Severity map[string]Severity `json:"severity,omitempty"` // by check
+	// What follows comes from a file only.
+	Level     Level      `json:"level,omitempty"`     // the least; empty: any
+	File      string     `json:"-"`                   // where the level is written
+	Platforms []Required `json:"platforms,omitempty"` // that every image must have
+}
+
+// Required is a platform that a policy file wants every image to have.
+type Required struct {
+	Platform Platform `json:"platform"`
+	Where    string   `json:"where"` // file and line
 }
 
 // Ignore names findings that are shown and do not count.
@@ -21,7 +32,11 @@ type Ignore struct {
 	Check    string `json:"check"`              // an id, or a pattern such as files/*
 	Platform string `json:"platform,omitempty"` // in normal form; empty for all
 	Glob     string `json:"path,omitempty"`     // * is within a folder, ** over folders; empty for all
+	Reason   string `json:"reason,omitempty"`
+	Until    string `json:"until,omitempty"` // the last day on which it ignores, as 2027-01-31, in UTC; empty: there is none
+	Where    string `json:"where,omitempty"` // file and line, if it is written in a file
 	path     *regexp.Regexp
+	expired  bool
 }
 
 // Apply decides about findings; what it gets is not changed.
@@ -32,9 +47,50 @@ func (p Policy) Apply(findings []Finding) []Finding {
 		if severity, ok := p.Severity[f.Check]; ok {
 			f.Severity = severity
 		}
-		f.Ignored = f.Ignored || slices.ContainsFunc(p.Ignore, func(rule Ignore) bool { return rule.matches(*f) })
+		for _, rule := range p.Ignore {
+			if !f.Ignored && rule.matches(*f) {
+				f.Ignored, f.Policy = !rule.expired, rule.why()
+			}
+		}
 	}
 	return out
+}
+
+// Join adds what another policy says. Where both name a severity the other's counts.
+func (p Policy) Join(other Policy) Policy {
+	p.Ignore = slices.Concat(p.Ignore, other.Ignore)
+	p.Platforms = slices.Concat(p.Platforms, other.Platforms)
+	if len(p.Severity)+len(other.Severity) > 0 {
+		joined := map[string]Severity{}
+		maps.Copy(joined, p.Severity)
+		maps.Copy(joined, other.Severity)
+		p.Severity = joined
+	}
+	return p
+}
+
+// Expired describes the entries that do not ignore any more.
+func (p Policy) Expired() []string {
+	var out []string
+	for _, rule := range p.Ignore {
+		if rule.expired {
+			out = append(out, fmt.Sprintf("%s: %s is not ignored any more: %s", rule.Where, rule.Check, rule.why()))
+		}
+	}
+	return out
+}
+
+// why is what a finding says of the rule that fits it.
+func (i Ignore) why() string {
+	switch {
+	case i.expired:
+		return fmt.Sprintf("the entry ended on %s (%s)", i.Until, i.Reason)
+	case i.Until != "":
+		return fmt.Sprintf("%s (%s, until %s)", i.Reason, i.Where, i.Until)
+	case i.Where != "":
+		return fmt.Sprintf("%s (%s)", i.Reason, i.Where)
+	}
+	return ""
 }
 
 func (i Ignore) matches(f Finding) bool {

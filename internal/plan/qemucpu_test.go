@@ -17,9 +17,10 @@ func TestQEMUCPU(t *testing.T) {
 		want  map[string]string
 		err   string
 	}{
-		{name: "nothing", test: "uname"},
+		{name: "the oldest of a variant", test: "uname", want: map[string]string{"linux/arm/v6": "arm1176"}},
+		{name: "nothing without a test"},
 		{name: "one for all", test: "uname", lines: []string{"max,sve=off"}, want: map[string]string{"linux/arm/v6": "max,sve=off", "linux/arm64": "max,sve=off"}},
-		{name: "one for one", test: "uname", lines: []string{"linux/arm/v6=arm1176"}, want: map[string]string{"linux/arm/v6": "arm1176"}},
+		{name: "one for one", test: "uname", lines: []string{"linux/arm64=cortex-a53"}, want: map[string]string{"linux/arm/v6": "arm1176", "linux/arm64": "cortex-a53"}},
 		{name: "one's own wins", test: "uname", lines: []string{"max", "linux/aarch64=max,sve=off"}, want: map[string]string{"linux/arm/v6": "max", "linux/arm64": "max,sve=off"}},
 		{name: "without a smoke test", lines: []string{"max"}, err: `--qemu-cpu "max": it is for the smoke test, and there is none; add --test`},
 		{name: "a platform without a model", test: "uname", lines: []string{"linux/arm/v6="}, err: `--qemu-cpu "linux/arm/v6=": it names no processor; write what qemu-arm -cpu help lists, for example linux/arm/v6=arm1176`},
@@ -32,14 +33,14 @@ func TestQEMUCPU(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p, err := plan.New(plan.Inputs{Platforms: []string{"linux/arm/v6", "linux/arm64"}, SmokeTest: test.test, QEMUCPU: test.lines}, world(nil))
+			p, err := plan.New(plan.Inputs{Platforms: []string{"linux/arm/v6", "linux/arm64"}, SmokeTest: []string{test.test}, QEMUCPU: test.lines}, world(nil))
 			if text := errorText(err); text != test.err {
 				t.Fatalf("New():\n got %s\nwant %s", text, test.err)
 			}
 			if err != nil {
 				return
 			}
-			if diff := cmp.Diff(test.want, p.QEMUCPU); diff != "" {
+			if diff := cmp.Diff(test.want, p.Tests.QEMUCPU); diff != "" {
 				t.Errorf("QEMUCPU differs (-want +got):\n%s", diff)
 			}
 		})

@@ -49,9 +49,10 @@ func published(t *testing.T) *report.Report {
 		p.Status, p.Execution, p.Emulator, p.Seconds = report.StatusPushed, "emulated", "QEMU 7.2.22", 3.3+float64(i)
 		p.RunsHere = true
 		p.Digest, p.Size, p.Layers = "sha256:"+strings.Repeat(string(rune('a'+i)), 64), int64(1_234_567*(i+1)), 2
-		p.SmokeTest = &report.SmokeTest{Command: []string{"/bin/sh", "-c", "uname -m"}, Output: []string{"hello", p.Platform.Architecture()}, Seconds: 0.25}
+		p.SmokeTest = &report.SmokeTest{Command: []string{"/bin/sh", "-c", "uname -m"}, Passed: "passed", Output: []string{"hello", p.Platform.Architecture()}, Seconds: 0.25}
 	}
 	r.Platforms[0].Execution, r.Platforms[0].Emulator = "native", ""
+	r.Platforms[1].StartTest = &report.SmokeTest{Command: []string{"/app"}, Passed: "healthy", Seconds: 1.5}
 	r.Platforms[2].Findings = []plan.Finding{{
 		Check: "program/arch-compat", Severity: plan.SeverityWarning, Platform: "linux/arm/v7", Path: "/usr/bin/tool",
 		Expected: "32-bit ARM, v7", Found: "32-bit ARM, v6", Why: "it runs slower than it could", Fix: "build it for v7",
@@ -132,7 +133,7 @@ func rejected(t *testing.T) *report.Report {
 		{Check: "program/unfollowed", Severity: plan.SeverityNote, Platform: "linux/arm64", Found: "eval", Why: "what is started next was not checked"},
 	}}
 	armv7.Status, armv7.Digest, armv7.Size, armv7.Layers = report.StatusRejected, "", 0, 0
-	armv7.SmokeTest.ExitCode, armv7.SmokeTest.Output = 127, []string{"sh: app: not found"}
+	armv7.SmokeTest.ExitCode, armv7.SmokeTest.Passed, armv7.SmokeTest.Output = 127, "", []string{"sh: app: not found"}
 	armv7.Findings = []plan.Finding{{
 		Check: "run/test", Severity: plan.SeverityError, Platform: "linux/arm/v7", Expected: "exit status 0", Found: "exit status 127", Why: "the smoke test did not pass",
 	}}

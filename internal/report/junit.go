@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -105,14 +106,14 @@ func (s *junitSuite) findings(findings []plan.Finding, families ...string) {
 	names := map[string]int{}
 	for _, f := range findings {
 		found[f.Check] = true
-		name := strings.TrimSpace(f.Check + " " + visible(f.Path))
+		name := strings.TrimSpace(f.Check + " " + visible(subject(f)))
 		if names[name]++; names[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, names[name])
 		}
 		c := junitCase{Name: name}
 		text := strings.TrimSpace(Platform{}.finding(f))
 		if f.Ignored {
-			c.Skipped = &junitProblem{Message: "ignored by the policy", Text: text}
+			c.Skipped = &junitProblem{Message: visible(cmp.Or(f.Policy, "ignored by the policy")), Text: text}
 		} else if f.Severity == plan.SeverityError {
 			c.Failure = &junitProblem{Message: visible("found " + f.Found), Type: f.Check, Text: text}
 		} else {

@@ -80,7 +80,7 @@ func (r *Report) markdownTable(b *strings.Builder) {
 			layers = fmt.Sprint(p.Layers)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.Status, cell(shortDigest(p.Digest)), size(p.Size),
-			layers, node(cell(p.Node)), markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.SmokeTest.phrase()))
+			layers, node(cell(p.Node)), markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.tests()))
 	}
 	b.WriteString("\n")
 }
@@ -125,8 +125,8 @@ func (r *Report) markdownProblems() []string {
 		}
 	}
 	for _, p := range r.Platforms {
-		if p.SmokeTest != nil && p.Status == StatusRejected {
-			out = append(out, fold("output of the smoke test on "+p.Platform.String(), p.SmokeTest.Output))
+		if p.Status == StatusRejected {
+			out = append(out, fold("output of the smoke test on "+p.Platform.String(), p.output()))
 		}
 	}
 	return out

@@ -79,6 +79,7 @@ type Platform struct {
 	Seconds      float64        `json:"seconds"` // until it was built and checked
 	Findings     []plan.Finding `json:"findings,omitempty"`
 	SmokeTest    *SmokeTest     `json:"smokeTest,omitempty"`
+	StartTest    *SmokeTest     `json:"startTest,omitempty"` // the image, started as it is
 	Failure      *Failure       `json:"failure,omitempty"`
 }
 
@@ -94,10 +95,11 @@ const (
 	StatusUnknown  Status = "unknown"  // the run ended before
 )
 
-// SmokeTest is what the smoke test did.
+// SmokeTest is what a test did that was executed in the image.
 type SmokeTest struct {
 	Command  []string `json:"command"`
 	ExitCode int      `json:"exitCode"`
+	Passed   string   `json:"passed,omitempty"` // "passed", or how an image that was started as it is has passed; empty: it has not
 	Output   []string `json:"output,omitempty"` // the last lines
 	Seconds  float64  `json:"seconds"`
 }

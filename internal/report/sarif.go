@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -129,10 +130,10 @@ func sarifOf(image Verified, f plan.Finding) sarifResult {
 	for _, line := range lines(f) {
 		message += ". " + strings.ToUpper(line.Name[:1]) + line.Name[1:] + ": " + strings.ReplaceAll(visible(line.Text), "\n", " ")
 	}
-	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, f.Path)
+	print := fingerprint(f.Check, withoutVersion(image.Reference), f.Platform, subject(f))
 	var suppressed []sarifSuppressed
 	if f.Ignored {
-		suppressed = []sarifSuppressed{{Kind: "external", Justification: "ignored by the policy"}}
+		suppressed = []sarifSuppressed{{Kind: "external", Justification: visible(cmp.Or(f.Policy, "ignored by the policy"))}}
 	}
 	return sarifResult{
 		Suppressions: suppressed, RuleID: f.Check, Level: string(f.Severity), Message: sarifText{message},

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -60,7 +61,7 @@ func (r *Report) table() string {
 			layers = fmt.Sprint(p.Layers)
 		}
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s%s\t%.1fs\t%s\t%s",
-			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.SmokeTest.phrase()))
+			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.tests()))
 	}
 	return aligned(rows)
 }
@@ -91,6 +92,26 @@ func shortDigest(digest string) string {
 	return hex[:min(12, len(hex))]
 }
 
+// passed is what Passed says of a command.
+const passed = "passed"
+
+// tests are the results of both tests in a cell.
+func (p Platform) tests() string {
+	phrases := []string{p.SmokeTest.phrase(), p.StartTest.phrase()}
+	return strings.Join(slices.DeleteFunc(phrases, func(text string) bool { return text == "" }), "; ")
+}
+
+// output is what the last test printed: the next runs only where nothing is wrong, so a finding is about the last.
+func (p Platform) output() []string {
+	switch {
+	case p.StartTest != nil:
+		return p.StartTest.Output
+	case p.SmokeTest != nil:
+		return p.SmokeTest.Output
+	}
+	return nil
+}
+
 // phrase is the smoke test's result in a cell: what it printed last, or its exit status.
 func (t *SmokeTest) phrase() string {
 	switch {
@@ -98,8 +119,10 @@ func (t *SmokeTest) phrase() string {
 		return ""
 	case t.ExitCode != 0:
 		return fmt.Sprintf("exit status %d", t.ExitCode)
-	case len(t.Output) == 0:
-		return "passed"
+	case t.Passed == "":
+		return "failed"
+	case t.Passed != passed || len(t.Output) == 0:
+		return t.Passed
 	}
 	return inCell(t.Output[len(t.Output)-1])
 }
@@ -176,8 +199,8 @@ func (p Platform) finding(f plan.Finding) string {
 		fmt.Fprintf(&b, "  %-9s %s\n", line.Name+":", first)
 		indent(&b, "            ", rest)
 	}
-	if p.SmokeTest != nil && f.Fails() {
-		indent(&b, "  | ", p.SmokeTest.Output) // the test runs only where nothing else is wrong, so the finding is about it
+	if f.Fails() {
+		indent(&b, "  | ", p.output()) // tests run only where nothing else is wrong, so the finding is about one
 	}
 	return b.String()
 }
@@ -200,7 +223,17 @@ func title(f plan.Finding) string {
 	return text
 }
 
+// subject is what tells a finding from others of its check and platform.
+func subject(f plan.Finding) string {
+	if f.Path == "" && f.Layer.Number > 0 {
+		return fmt.Sprintf("layer %d", f.Layer.Number)
+	}
+	return f.Path
+}
+
 // lines are a finding's texts that are not empty.
 func lines(f plan.Finding) []Line {
-	return notEmpty(Line{"expected", f.Expected}, Line{"found", f.Found}, Line{"why", f.Why}, Line{"fix", f.Fix})
+	return notEmpty(
+		Line{"layer", f.Layer.String()}, Line{"expected", f.Expected}, Line{"found", f.Found}, Line{"why", f.Why}, Line{"fix", f.Fix}, Line{"policy", f.Policy},
+	)
 }

@@ -29,6 +29,10 @@ const (
 
 const (
 	checkConfigPlatform    = "config/platform"
+	checkConfigVariant     = "config/variant"
+	checkConfigVersion     = "config/os-version"
+	checkConfigForeign     = "config/foreign-type"
+	checkConfigSecret      = "config/secret"
 	checkConfigMissingArch = "config/missing-arch"
 	checkConfigRootfs      = "config/rootfs-type"
 	checkConfigDiffIDs     = "config/diffids-count"
@@ -57,6 +61,11 @@ const (
 	checkSymbolVersion     = "program/symbol-version"
 	checkARMArch           = "program/arm-arch"
 	checkARMFloat          = "program/arm-float"
+	checkMIPSABI           = "program/mips-abi"
+	checkPPCABI            = "program/ppc-abi"
+	checkRISCVABI          = "program/riscv-abi"
+	checkLoongABI          = "program/loong-abi"
+	checkPageSize          = "program/page-size"
 	checkX86Level          = "program/x86-level"
 	checkX86Library        = "program/x86-library"
 	checkGoVariant         = "program/go-variant"
@@ -77,6 +86,8 @@ const (
 	checkCrossSize         = "cross/size"
 	checkIndexEmpty        = "index/empty"
 	checkIndexMediaType    = "index/media-type"
+	checkIndexNested       = "index/nested"
+	checkIndexOrder        = "index/variant-order"
 	checkIndexChildUnknown = "index/child-unknown-type"
 	checkIndexChildMissing = "index/child-missing"
 	checkIndexMissing      = "index/platform-missing"
@@ -91,7 +102,11 @@ const (
 
 // checks is the table behind Checks, in the order in which documentation lists it.
 var checks = []Check{
-	{checkConfigPlatform, plan.SeverityError, "The image's config names another operating system, architecture or variant than the platform it is published for.", "the config", CostNone},
+	{checkConfigPlatform, plan.SeverityError, "The image's config names another operating system or architecture than the platform it is published for.", "the config", CostNone},
+	{checkConfigVariant, plan.SeverityError, "The image's config names another variant than the platform it is published for; for 32-bit ARM that is an error.", "the config", CostNone},
+	{checkConfigVersion, plan.SeverityError, "The image's config names another version of Windows than the platform it is published for.", "the config", CostNone},
+	{checkConfigForeign, plan.SeverityNote, "An entry of the index is no container image by its config, so nothing in it was checked.", "the manifest", CostRequest},
+	{checkConfigSecret, plan.SeverityWarning, "A variable of ENV or the history holds what looks like a credential.", "the config", CostNone},
 	{checkConfigMissingArch, plan.SeverityError, "The image's config names no operating system or no architecture, though both are required.", "the config", CostNone},
 	{checkConfigRootfs, plan.SeverityError, "The config's rootfs has another type than layers.", "the config", CostNone},
 	{checkConfigDiffIDs, plan.SeverityError, "The config has not one diff id for each layer of the manifest.", "the manifest and the config", CostRequest},
@@ -120,6 +135,11 @@ var checks = []Check{
 	{checkSymbolVersion, plan.SeverityError, "A library is older than the program that needs it: it lacks versions of symbols, such as GLIBC_2.34.", "the version tables of program and libraries", CostHeaders},
 	{checkARMArch, plan.SeverityError, "A 32-bit ARM program, or its C library, was built for a newer architecture than the platform's variant.", "the section .ARM.attributes", CostHeaders},
 	{checkARMFloat, plan.SeverityError, "A 32-bit ARM program passes floating-point numbers in another way than its loader, or than the variant can.", "e_flags of the ELF headers", CostHeaders},
+	{checkMIPSABI, plan.SeverityError, "A MIPS program has another calling convention than Linux starts, or mixes release 6 with older ones.", "e_flags of the ELF headers", CostHeaders},
+	{checkPPCABI, plan.SeverityError, "A 64-bit PowerPC program has another calling convention (ELFv1, ELFv2) than its loader, or than ppc64le.", "e_flags of the ELF headers", CostHeaders},
+	{checkRISCVABI, plan.SeverityError, "A RISC-V program passes floating-point numbers in another way than its loader, or is for RV64E.", "e_flags of the ELF headers", CostHeaders},
+	{checkLoongABI, plan.SeverityError, "A LoongArch program has the old-world ABI, or another one than its loader.", "e_flags of the ELF headers", CostHeaders},
+	{checkPageSize, plan.SeverityNote, "A program or library cannot be mapped by kernels with the large pages that some machines of the platform have.", "the program headers", CostHeaders},
 	{checkX86Level, plan.SeverityError, "A program is marked to need a higher x86-64 level than the platform's variant.", "the GNU property note", CostHeaders},
 	{checkX86Library, plan.SeverityNote, "A library is marked to need a higher x86-64 level than the platform's variant, as all of some distributions are.", "the GNU property notes of the libraries", CostHeaders},
 	{checkGoVariant, plan.SeverityError, "A Go program was built for a newer processor than the platform's variant (GOARM, GOAMD64, GOARM64).", "Go's build information", CostHeaders},
@@ -138,9 +158,12 @@ var checks = []Check{
 	{checkCrossBase, plan.SeverityError, "Two architectures begin with the same layer, and a program of it is for the other one.", "the configs, and the headers of what the images start", CostHeaders},
 	{checkCrossNative, plan.SeverityError, "A program is the same file on two architectures, of which only one can run it.", "both ends of what the images start", CostHeaders},
 	{checkCrossSize, plan.SeverityNote, "A platform's layers are three times as large or as small as the middle one's.", "the manifests", CostRequest},
-	{"run/test", plan.SeverityError, "The smoke test did not pass in a platform's image.", "the exit status of a command in the image", CostRun},
+	{"run/test", plan.SeverityError, "The smoke test did not pass in a platform's image.", "the exit status and the output of a command in the image", CostRun},
+	{"run/entrypoint", plan.SeverityError, "The image, started as it is, neither ends well, nor gets healthy, nor goes on running.", "the exit status of the image, or of its HEALTHCHECK", CostRun},
 	{checkIndexEmpty, plan.SeverityError, "The index holds no image.", "the index", CostNone},
 	{checkIndexMediaType, plan.SeverityError, "The registry's answer is not an image index.", "the index", CostNone},
+	{checkIndexNested, plan.SeverityWarning, "The index holds another index, into which many clients do not look.", "the index", CostNone},
+	{checkIndexOrder, plan.SeverityWarning, "A newer variant of an architecture stands before an older one, and clients that take the first entry get it on old machines.", "the index", CostNone},
 	{checkIndexChildUnknown, plan.SeverityError, "The index holds an entry that is not an image manifest.", "the index", CostNone},
 	{checkIndexChildMissing, plan.SeverityError, "The index names an image whose config could not be had from the registry.", "the index, and the manifest and config of each image", CostRequest},
 	{checkIndexMissing, plan.SeverityError, "A requested platform is not in the index.", "the index", CostNone},

@@ -60,8 +60,8 @@ const documentHead = `# What verification finds
 A label is never believed. Verification finds the programs that an image would start, as the container runtime, the kernel and a shell
 would find them, and reads in their headers which machine, loader, libraries and processor they need. Nothing of the image is run.
 
-A finding says, in this order: the platform, the path and how it was reached, what should be there, what is there, why that matters,
-and what to change. Severities:
+A finding says, in this order: the platform, the path and how it was reached, the layer or instruction that the file
+came from, what should be there, what is there, why that matters, and what to change. Severities:
 
 - error: no tag moves, and the exit code is 3
 - warning: it is shown, and nothing else happens
@@ -90,4 +90,6 @@ on each platform; ` + "`--verify static`" + ` is for those who have not that sec
 ** over folders too. A path is compared with each file on the way to what was found. What is ignored is shown, as ignored.
 
 ` + "`--severity CHECK=error`, `=warning` or `=note`" + ` changes how bad the findings of a check are.
+
+` + "`--policy FILE`" + ` reads these and more from a file that is kept beside the source; [policy.md](policy.md) describes it.
 `

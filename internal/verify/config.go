@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,14 +27,50 @@ func checkConfig(want plan.Platform, got ocispec.Platform, where string) []plan.
 		f.Fix = "build the image with a tool that writes both, or name them when it is imported"
 		return []plan.Finding{f}
 	}
-	differing := differences(want, plan.PlatformOf(got))
-	if len(differing) == 0 {
-		return nil
+	var out []plan.Finding
+	for _, group := range byCheck(differences(want, plan.PlatformOf(got))) {
+		f.Check, f.Severity = group.check, group.severity(got)
+		f.Expected, f.Found = describeFields(group.fields, wanted), describeFields(group.fields, gotten)
+		f.Fix = "let the last stage's FROM have no --platform, or --platform=$TARGETPLATFORM: a fixed one and $BUILDPLATFORM are for stages that only build"
+		if f.Severity == plan.SeverityNote {
+			f.Found = "no " + group.fields[0].name
+			f.Why = "an engine that has the image without its index cannot tell for which machines it is"
+			f.Fix = "build the image with a tool that writes it"
+		}
+		out = append(out, f)
 	}
-	f.Check, f.Severity = checkConfigPlatform, severityOf(checkConfigPlatform)
-	f.Expected, f.Found = describeFields(differing, wanted), describeFields(differing, gotten)
-	f.Fix = "let the last stage's FROM have no --platform, or --platform=$TARGETPLATFORM: a fixed one and $BUILDPLATFORM are for stages that only build"
-	return []plan.Finding{f}
+	return out
+}
+
+// fieldGroup are fields that differ, of one check.
+type fieldGroup struct {
+	check  string
+	fields []field
+}
+
+func byCheck(differing []field) []fieldGroup {
+	checks := map[string]string{"variant": checkConfigVariant, "os.version": checkConfigVersion}
+	var out []fieldGroup
+	for _, d := range differing {
+		check := cmp.Or(checks[d.name], checkConfigPlatform)
+		if i := slices.IndexFunc(out, func(g fieldGroup) bool { return g.check == check || g.check == checkConfigPlatform }); i >= 0 {
+			out[i].fields = append(out[i].fields, d) // where the architecture differs the variant is no news
+			continue
+		}
+		out = append(out, fieldGroup{check, []field{d}})
+	}
+	return out
+}
+
+// severity is lower where a config does not say what the index says, as is common, and where old processors are not at stake.
+func (g fieldGroup) severity(got ocispec.Platform) plan.Severity {
+	switch {
+	case g.check == checkConfigVariant && got.Variant == "", g.check == checkConfigVersion && got.OSVersion == "":
+		return plan.SeverityNote
+	case g.check == checkConfigVariant && got.Architecture != "arm":
+		return plan.SeverityWarning
+	}
+	return severityOf(g.check)
 }
 
 // field is one part of a platform as it should be and as it is.

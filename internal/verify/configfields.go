@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ func Config(p plan.Platform, config ocispec.Image, layers int, where string) []p
 	list.rootfs(config, layers)
 	list.history(config, layers)
 	list.created(config.Created, time.Now())
+	list.secrets(config)
 	return append(checkConfig(p, config.Platform, where), list.findings...)
 }
 
@@ -90,6 +92,31 @@ func (l *findingList) created(at *time.Time, now time.Time) {
 	l.add(plan.Finding{
 		Check: checkConfigCreated, Expected: "a time in the past", Found: at.UTC().Format(time.RFC3339),
 		Why: "tools that keep the newest images, or delete the oldest, decide wrongly", Fix: "set the clock of the build machine, or SOURCE_DATE_EPOCH",
+	})
+}
+
+// credential are texts by which their issuers mark credentials, so that they are found where they leak.
+var credential = regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,}|glpat-[A-Za-z0-9_-]{20}|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{20,}|npm_[A-Za-z0-9]{36}|dckr_pat_[A-Za-z0-9_-]{20,})\b|-----BEGIN [A-Z ]*PRIVATE KEY-----`)
+
+// secrets looks for credentials that everybody can read who can pull the image. They are not shown.
+func (l *findingList) secrets(config ocispec.Image) {
+	var where []string
+	for _, entry := range config.Config.Env {
+		if name, value, _ := strings.Cut(entry, "="); credential.MatchString(value) {
+			where = append(where, "the variable "+shown(name))
+		}
+	}
+	for i, h := range config.History {
+		if credential.MatchString(h.CreatedBy) {
+			where = append(where, fmt.Sprintf("step %d of the history", i+1))
+		}
+	}
+	if len(where) == 0 {
+		return
+	}
+	l.add(plan.Finding{
+		Check: checkConfigSecret, Expected: "no credentials", Found: "what looks like one in " + strings.Join(where, ", "),
+		Why: "everybody who can pull the image can read it", Fix: "revoke it; give it to the build with RUN --mount=type=secret, and to the program when it is started",
 	})
 }
 

@@ -30,6 +30,8 @@ type program struct {
 	kind    uint16 // e_type
 	flags   uint32 // e_flags, whose meaning depends on the machine
 	loader  string // PT_INTERP; empty in static programs
+	pages   uint64 // the largest pages with which all segments can be mapped; 0: any
+	align   uint64 // the least p_align of segments that are loaded; 0: unsaid
 }
 
 // damage is an ELF file that the kernel refuses whatever the machine.
@@ -172,7 +174,7 @@ func (h header) segment(entry []byte) segment {
 }
 
 // scan checks that everything that is loaded is in the file, and returns the first PT_INTERP, as the kernel does.
-func (h header) scan(table []byte, size uint64) (*segment, error) {
+func (h *header) scan(table []byte, size uint64) (*segment, error) {
 	var loader *segment
 	for len(table) >= h.entrySize() {
 		s := h.segment(table)
@@ -186,8 +188,22 @@ func (h header) scan(table []byte, size uint64) (*segment, error) {
 		if s.kind == ptInterp && loader == nil {
 			loader = &s
 		}
+		if s.kind == ptLoad {
+			h.program.fit(s)
+		}
 	}
 	return loader, nil
+}
+
+// fit learns from a segment with which pages a program can be mapped.
+func (p *program) fit(s segment) {
+	if s.align > 1 && (p.align == 0 || s.align < p.align) {
+		p.align = s.align
+	}
+	shift := s.address - s.offset
+	if page := shift & -shift; page != 0 && (p.pages == 0 || page < p.pages) {
+		p.pages = page // the lowest bit in which they differ
+	}
 }
 
 func readLoaderPath(s segment, read rangeReader) (string, error) {

@@ -238,6 +238,7 @@ func TestEveryFindingReadsAsItShould(t *testing.T) {
 func TestConfigsAreComparedFieldByField(t *testing.T) {
 	t.Parallel()
 	const why = "container engines choose images by these fields, and refuse the image or start it on the wrong machine"
+	const unsaid = "an engine that has the image without its index cannot tell for which machines it is"
 	const fix = "let the last stage's FROM have no --platform, or --platform=$TARGETPLATFORM: a fixed one and $BUILDPLATFORM are for stages that only build"
 	tests := map[string]struct {
 		want string
@@ -250,7 +251,11 @@ func TestConfigsAreComparedFieldByField(t *testing.T) {
 		"a Windows version that nobody asked for":  {"windows/amd64", ocispec.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1"}, nil},
 		"another architecture":                     {"linux/arm64", ocispec.Platform{OS: "linux", Architecture: "amd64"}, &plan.Finding{Check: "config/platform", Expected: "architecture arm64", Found: "architecture amd64", Fix: fix}},
 		"everything different":                     {"linux/arm/v6", ocispec.Platform{OS: "windows", Architecture: "amd64"}, &plan.Finding{Check: "config/platform", Expected: "os linux, architecture arm, variant v6", Found: "os windows, architecture amd64, no variant", Fix: fix}},
-		"a newer ARM than asked for":               {"linux/arm/v6", ocispec.Platform{OS: "linux", Architecture: "arm"}, &plan.Finding{Check: "config/platform", Expected: "variant v6", Found: "variant v7", Fix: fix}},
+		"a newer ARM than asked for":               {"linux/arm/v6", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}, &plan.Finding{Check: "config/variant", Expected: "variant v6", Found: "variant v7", Fix: fix}},
+		"a newer amd64 than asked for":             {"linux/amd64/v2", ocispec.Platform{OS: "linux", Architecture: "amd64", Variant: "v3"}, &plan.Finding{Check: "config/variant", Severity: "warning", Expected: "variant v2", Found: "variant v3", Fix: fix}},
+		"nothing about the variant":                {"linux/arm/v6", ocispec.Platform{OS: "linux", Architecture: "arm"}, &plan.Finding{Check: "config/variant", Severity: "note", Expected: "variant v6", Found: "no variant", Why: unsaid, Fix: "build the image with a tool that writes it"}},
+		"another version of Windows":               {"windows(10.0.17763.1)/amd64", ocispec.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1"}, &plan.Finding{Check: "config/os-version", Expected: "os.version 10.0.17763.1", Found: "os.version 10.0.20348.1", Fix: fix}},
+		"nothing about the version of Windows":     {"windows(10.0.17763.1)/amd64", ocispec.Platform{OS: "windows", Architecture: "amd64"}, &plan.Finding{Check: "config/os-version", Severity: "note", Expected: "os.version 10.0.17763.1", Found: "no os.version", Why: unsaid, Fix: "build the image with a tool that writes it"}},
 		"no architecture":                          {"linux/amd64", ocispec.Platform{OS: "linux"}, &plan.Finding{Check: "config/missing-arch", Expected: "os linux, architecture amd64", Found: "os linux, no architecture", Fix: "build the image with a tool that writes both, or name them when it is imported"}},
 		"no os, though this program runs on Linux": {"linux/amd64", ocispec.Platform{Architecture: "amd64"}, &plan.Finding{Check: "config/missing-arch", Expected: "os linux, architecture amd64", Found: "no os, architecture amd64", Fix: "build the image with a tool that writes both, or name them when it is imported"}},
 	}
@@ -259,7 +264,13 @@ func TestConfigsAreComparedFieldByField(t *testing.T) {
 			t.Parallel()
 			var want []plan.Finding
 			if test.out != nil {
-				test.out.Platform, test.out.Path, test.out.Severity, test.out.Why = test.want, "config", "error", why
+				test.out.Platform, test.out.Path = test.want, "config"
+				if test.out.Severity == "" {
+					test.out.Severity = plan.SeverityError
+				}
+				if test.out.Why == "" {
+					test.out.Why = why
+				}
 				want = append(want, *test.out)
 			}
 			got := checkConfig(platform(t, test.want), test.got, configPath)

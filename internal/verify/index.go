@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -15,6 +16,10 @@ type Published struct {
 	Index   v1.IndexManifest
 	Configs map[v1.Hash]ocispec.Image // by the digest of the image's manifest
 	Layers  map[v1.Hash]int           // how many layers each manifest names; what is missing here is not compared
+	// Nested are the images of indexes that are in the index.
+	Nested []v1.Descriptor
+	// Foreign says that somebody else made the index: what is unusual and allowed is then no error.
+	Foreign bool
 }
 
 // Annotations with which BuildKit marks an attestation and the manifest that it is about
@@ -40,9 +45,10 @@ func Index(want []plan.Platform, got Published) []plan.Finding {
 	if !i.limits() {
 		return i.findings
 	}
-	for _, entry := range got.Index.Manifests {
+	for _, entry := range slices.Concat(got.Index.Manifests, got.Nested) {
 		i.entry(entry)
 	}
+	i.order()
 	i.missing()
 	return i.findings
 }
@@ -56,12 +62,30 @@ type indexRun struct {
 	findings []plan.Finding
 }
 
+// foreignSeverity is what the specification allows in anybody's index, and what we never write.
+var foreignSeverity = map[string]plan.Severity{
+	checkIndexChildUnknown: plan.SeverityNote, checkIndexAbsent: plan.SeverityWarning, checkAttestDangling: plan.SeverityWarning, checkAttestPlatform: plan.SeverityWarning,
+}
+
 func (i *indexRun) report(f plan.Finding) {
 	f.Severity = severityOf(f.Check)
+	if lower := foreignSeverity[f.Check]; i.got.Foreign && lower != "" {
+		f.Severity = lower
+	}
 	i.findings = append(i.findings, f)
 }
 
 func (i *indexRun) entry(d v1.Descriptor) {
+	if i.got.Foreign && d.MediaType.IsIndex() {
+		i.report(plan.Finding{
+			Check: checkIndexNested, Path: d.Digest.String(), Expected: "images of single platforms", Found: "an index",
+			Why: "many clients do not look into it, and find none of its platforms", Fix: "put its entries into the index",
+		})
+		return
+	}
+	if i.got.Foreign && isArtifact(d) {
+		return // a signature or the like, which no client takes for an image
+	}
 	if !d.MediaType.IsImage() {
 		i.report(plan.Finding{
 			Check: checkIndexChildUnknown, Path: d.Digest.String(), Expected: "an image manifest", Found: shown(string(d.MediaType)),
@@ -85,6 +109,39 @@ func (i *indexRun) entry(d v1.Descriptor) {
 	i.values(d)
 	i.image(platformOf(*d.Platform), d)
 }
+
+// isArtifact tells artifacts from images. Some tools give the type of the config as the artifact's.
+func isArtifact(d v1.Descriptor) bool {
+	return d.MediaType.IsImage() && d.ArtifactType != "" && !types.MediaType(d.ArtifactType).IsConfig()
+}
+
+// order finds variants that clients which take the first entry of an architecture would be given on machines that are too old for them
+// (moby/moby#37647: a Raspberry Pi Zero got the image for ARMv7).
+func (i *indexRun) order() {
+	entries := i.got.Index.Manifests
+	for n, d := range entries {
+		if d.Platform == nil || d.Annotations[referenceType] != "" {
+			continue
+		}
+		older := platformOf(*d.Platform)
+		first := slices.IndexFunc(entries[:n], func(e v1.Descriptor) bool {
+			return e.Platform != nil && e.Platform.OS == d.Platform.OS && e.Platform.Architecture == d.Platform.Architecture && e.Annotations[referenceType] == "" &&
+				variantRank(platformOf(*e.Platform)) > variantRank(older)
+		})
+		if first < 0 {
+			continue
+		}
+		i.report(plan.Finding{
+			Check: checkIndexOrder, Platform: older.String(), Path: d.Digest.String(), Expected: "older variants before newer ones",
+			Found: fmt.Sprintf("%s before it", platformOf(*entries[first].Platform)),
+			Why:   "old clients take the first entry of their architecture, and on such a machine its programs end with \"Illegal instruction\"",
+			Fix:   "name the older variant first, as in linux/arm/v6,linux/arm/v7",
+		})
+	}
+}
+
+// variantRank orders the variants of one architecture.
+func variantRank(p plan.Platform) int { return levelNumber(p.Spec().Variant) }
 
 // image checks an entry whose platform is known.
 func (i *indexRun) image(p plan.Platform, d v1.Descriptor) {
@@ -117,6 +174,9 @@ func (i *indexRun) image(p plan.Platform, d v1.Descriptor) {
 	layers, known := i.got.Layers[d.Digest]
 	if !known {
 		layers = -1
+	}
+	if d.Platform.Variant == "" && config.Variant != "" && config.Architecture == d.Platform.Architecture {
+		p = plan.PlatformOf(config.Platform) // the index leaves it to the config
 	}
 	i.findings = append(i.findings, Config(p, config, layers, d.Digest.String())...)
 }
@@ -152,7 +212,7 @@ func (i *indexRun) missing() {
 		})
 	}
 	for _, w := range i.want {
-		found := slices.ContainsFunc(i.got.Index.Manifests, func(d v1.Descriptor) bool {
+		found := slices.ContainsFunc(slices.Concat(i.got.Index.Manifests, i.got.Nested), func(d v1.Descriptor) bool {
 			return d.MediaType.IsImage() && d.Annotations[referenceType] != attestationType &&
 				d.Platform != nil && d.Platform.OS != "" && len(differences(w, platformOf(*d.Platform))) == 0
 		})

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -227,5 +228,59 @@ func TestConfigsFitTheirLayers(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// What is allowed in anybody's index, though we never write it, is no error there.
+func TestIndexesThatOthersMade(t *testing.T) {
+	t.Parallel()
+	amd := image("a", "linux", "amd64", "")
+	arm := func(letter, variant string) v1.Descriptor { return image(letter, "linux", "arm", variant) }
+	artifact := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest("f"), ArtifactType: "application/vnd.dev.cosign.artifact.sig.v1+json"}
+	nested := published(v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest("c")})
+	nested.Nested, nested.Configs = []v1.Descriptor{amd}, published(amd).Configs
+	unsaid := withConfig(published(arm("b", "")), "b", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v6"})
+	for name, test := range map[string]struct {
+		got  Published
+		want []string
+	}{
+		"an index in the index":                    {nested, []string{"warning index/nested"}},
+		"a signature":                              {published(amd, artifact), nil},
+		"something else":                           {published(amd, v1.Descriptor{MediaType: "application/x", Digest: digest("c")}), []string{"note index/child-unknown-type"}},
+		"an entry without a platform":              {published(amd, v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest("c")}), []string{"warning index/platform-absent"}},
+		"an attestation about nothing":             {published(amd, attestation("c", "sha256:1")), []string{"warning index/attestation-dangling"}},
+		"ARMv6 before ARMv7":                       {published(arm("a", "v6"), arm("b", "v7")), nil},
+		"ARMv7 before ARMv6":                       {published(arm("d", "v7"), amd, arm("b", "v6")), []string{"warning index/variant-order"}},
+		"no variant, which is ARMv7, before ARMv6": {published(arm("a", ""), arm("b", "v6")), []string{"warning index/variant-order"}},
+		"a variant that only the config names":     {unsaid, nil},
+		"x86-64-v3 before what runs everywhere":    {published(image("b", "linux", "amd64", "v3"), amd), []string{"warning index/variant-order"}},
+		"ARMv7 before the ARMv6 of another system": {published(arm("a", "v7"), image("b", "freebsd", "arm", "v6")), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.got.Foreign = true
+			var got []string
+			for _, f := range Index(nil, test.got) {
+				got = append(got, string(f.Severity)+" "+f.Check)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCredentialsAreNotShown(t *testing.T) {
+	t.Parallel()
+	token := "ghp_" + strings.Repeat("a1", 18)
+	config := ocispec.Image{Platform: ocispec.Platform{OS: "linux", Architecture: "amd64"}}
+	config.Config.Env = []string{"PATH=/bin", "TOKEN=" + token, "GH_TOKEN_FILE=/run/secrets/ghp"}
+	config.History = []ocispec.History{{CreatedBy: "RUN make", EmptyLayer: true}, {CreatedBy: "RUN |1 T=" + token + " make", EmptyLayer: true}}
+	got := Config(platform(t, "linux/amd64"), config, 0, configPath)
+	if len(got) != 1 || got[0].Check != "config/secret" || got[0].Found != "what looks like one in the variable TOKEN, step 2 of the history" {
+		t.Errorf("got %+v", got)
+	}
+	if strings.Contains(fmt.Sprint(got), token) {
+		t.Errorf("%+v shows it", got)
 	}
 }

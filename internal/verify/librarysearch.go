@@ -187,6 +187,10 @@ func (s *search) try(ctx context.Context, name string) (done bool, err error) {
 		s.otherFloat = true
 		return s.linker.libc == musl, nil
 	}
+	if s.linker.libc == glibc && file.program.machine.number != emMIPS && otherABI(file.program, want) {
+		s.misfit = fmt.Sprintf("%s, which is for %s", shown(at.path), file.program.abi())
+		return false, nil // elf_machine_matches_host in sysdeps of glibc; musl does not look
+	}
 	s.found, s.foundAs = &at, name
 	return true, nil
 }

@@ -146,7 +146,14 @@ func (l *linker) preload(ctx context.Context) error {
 			}
 			continue
 		}
-		if at.file.Mode.IsRegular() {
+		if !at.file.Mode.IsRegular() {
+			continue
+		}
+		file, err := l.run.read(ctx, at)
+		if err != nil {
+			return err
+		}
+		if file.isELF && file.damage == nil && file.program.machine == l.program.machine { // others are ignored with a warning
 			if err := l.add(ctx, name, at, nil); err != nil {
 				return err
 			}
@@ -282,9 +289,10 @@ func (l *linker) forgotten(ctx context.Context, name string) string {
 	return ""
 }
 
-// isMountedAtRun reports whether a library belongs to a driver of the machine (libnvidia-container's list).
+// isMountedAtRun reports whether a library belongs to a driver of the machine (the lists of libnvidia-container, and of its runtime for
+// Jetson, /etc/nvidia-container-runtime/host-files-for-container.d).
 func isMountedAtRun(name string) bool {
-	return slices.ContainsFunc([]string{"libcuda.so", "libnvidia-", "libnvcuvid.so", "libnvoptix.so"}, func(prefix string) bool {
+	return slices.ContainsFunc([]string{"libcuda.so", "libnvidia-", "libnvcuvid.so", "libnvoptix.so", "libnvrm", "libnvos.so", "libnvbuf", "libnvmedia", "libnvdla_", "libnvddk", "libnvcucompat.so"}, func(prefix string) bool {
 		return strings.HasPrefix(name, prefix)
 	})
 }

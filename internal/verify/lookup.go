@@ -165,7 +165,7 @@ func (r *run) reportNotExecutable(c command, name string, at place) {
 
 // reportLookup reports that there is no program, unless the command may not have meant one. A #! line always does.
 func (r *run) reportLookup(c command, check string, f plan.Finding) {
-	if c.sure != certain && c.by != byKernel {
+	if (c.sure != certain || c.optional) && c.by != byKernel {
 		return
 	}
 	f.Check = checkFor(c, check)

@@ -49,7 +49,7 @@ func (r *run) native(ctx context.Context, c command, f found, file content) erro
 		})
 		return nil
 	}
-	if err := r.processor(ctx, c, where, f.at, file); err != nil || file.program.loader == "" {
+	if err := r.runtime(ctx, c, where, f.at, file); err != nil || file.program.loader == "" {
 		return err
 	}
 	return r.loader(ctx, c.through(f.name), f.at, file.program)
@@ -160,6 +160,10 @@ func (r *run) loaderFits(ctx context.Context, c command, where string, at place,
 		f.Check = checkARMFloat
 		f.Expected, f.Found = "a loader for "+floatName(p), "one for "+floatName(file.program)
 		f.Why = `arguments are passed in other registers: libraries of the other kind are not found, exit code 127`
+	case otherABI(file.program, p):
+		f.Check = abiChecks[p.machine.number]
+		f.Expected, f.Found = "a loader for "+p.abi(), "one for "+file.program.abi()
+		f.Why = "the two call functions in different ways, so that the program does not start or dies"
 	default:
 		return true, nil
 	}

@@ -149,6 +149,7 @@ func (l *linker) fits() {
 			continue // the program was judged before
 		}
 		where := l.command.where(o.chain()...)
+		l.run.pages(l.command, where, o.file.program, l.libc == glibc)
 		if f, wrong := l.run.armArch(o.says.arm); wrong {
 			f.Path = where
 			c := l.command

@@ -72,6 +72,8 @@ type command struct {
 	via       []string // paths of the files that led here
 	sure      certainty
 	by        starter
+	optional  bool // the image starts without it, too
+	applets   bool // the shell is one of many programs in one file
 	otherUser bool // a program that changes the user came before
 	scripts   int  // how many #! lines led here without a program in between
 }

@@ -26,6 +26,7 @@ func isShell(name string) bool {
 // shellCall is what a shell was asked to do.
 type shellCall struct {
 	text   string // with -c
+	strict bool   // with -e: it ends where a command fails
 	file   string // without
 	params []string
 }
@@ -47,6 +48,7 @@ func parseShellCall(args []string) (call shellCall, ok bool) {
 			}
 		} else {
 			withText = withText || word[0] == '-' && strings.Contains(word, "c")
+			call.strict = call.strict || word[0] == '-' && strings.Contains(word, "e")
 			used = strings.Count(word, "o") + strings.Count(word, "O")
 		}
 		args = args[min(used, len(args)):]
@@ -79,7 +81,7 @@ func (r *run) shell(ctx context.Context, c command) error {
 		r.unfollowed(c, problem)
 		return nil
 	}
-	walk := shellWalk{run: r, command: c, scope: scope{vars: maps.Clone(c.env), params: call.params}, functions: map[string]bool{}}
+	walk := shellWalk{run: r, command: c, strict: call.strict, scope: scope{vars: maps.Clone(c.env), params: call.params}, functions: map[string]bool{}}
 	return walk.all(ctx, file.Stmts)
 }
 
@@ -117,20 +119,30 @@ type shellWalk struct {
 	command   command
 	scope     scope
 	functions map[string]bool
+	strict    bool // it ends where a command fails
 	count     int
 	done      bool // the shell is replaced by another program, or ends
 }
 
 func (w *shellWalk) all(ctx context.Context, statements []*syntax.Stmt) error {
-	for _, s := range statements {
+	for i, s := range statements {
 		if w.done {
 			return nil
 		}
-		if err := w.statement(ctx, s); err != nil {
+		last := i == len(statements)-1
+		if err := w.optional(s.Background || !last && !w.strict, func() error { return w.statement(ctx, s) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// optional follows what may fail without the image failing with it: that a program is not there is then no finding.
+func (w *shellWalk) optional(may bool, follow func() error) error {
+	before := w.command.optional
+	defer func() { w.command.optional = before }()
+	w.command.optional = before || may
+	return follow()
 }
 
 func (w *shellWalk) statement(ctx context.Context, s *syntax.Stmt) error {
@@ -169,7 +181,7 @@ func (w *shellWalk) statement(ctx context.Context, s *syntax.Stmt) error {
 
 // binary follows both sides of && and of a pipe. What is behind || is started only if the other fails.
 func (w *shellWalk) binary(ctx context.Context, cmd *syntax.BinaryCmd) error {
-	if err := w.statement(ctx, cmd.X); err != nil {
+	if err := w.optional(cmd.Op == syntax.OrStmt, func() error { return w.statement(ctx, cmd.X) }); err != nil {
 		return err
 	}
 	if cmd.Op == syntax.OrStmt {
@@ -219,6 +231,9 @@ func (w *shellWalk) call(ctx context.Context, cmd *syntax.CallExpr) error {
 func (w *shellWalk) external(ctx context.Context, local scope, argv []string, whole bool) error {
 	next := w.command.next(argv)
 	next.cut, next.env = !whole, local.vars
+	if w.command.applets && isApplet(argv[0]) {
+		next.optional = true // a shell that was built for it has them in itself
+	}
 	w.command.sure = max(w.command.sure, likely)
 	return w.run.start(ctx, next)
 }
@@ -242,6 +257,7 @@ func (w *shellWalk) builtin(ctx context.Context, local scope, argv []string, who
 	case "cd":
 		w.changeDir(argv, whole)
 	case "set":
+		w.strict = w.strict || len(argv) > 1 && argv[1][:min(1, len(argv[1]))] == "-" && strings.Contains(argv[1], "e") && argv[1] != "--"
 		if i := slices.Index(argv, "--"); i >= 0 && whole {
 			w.scope.params = slices.Concat(w.scope.params[:min(1, len(w.scope.params))], argv[i+1:])
 		}
@@ -278,6 +294,7 @@ func isBuiltin(name string) bool {
 		"exec", "exit", "return", "cd", "set", "eval", "source", ".", "shift", "command", "builtin", "[", "test", "true", "false",
 		":", "echo", "printf", "export", "unset", "umask", "ulimit", "trap", "alias", "unalias", "readonly", "local", "hash",
 		"read", "wait", "getopts", "type", "shopt", "pwd", "kill", "jobs", "bg", "fg", "times", "declare", "typeset", "let",
+		"mapfile", "readarray", "compgen", "complete", "caller", "dirs", "bind", "suspend", "logout", "break", "continue", "fc",
 		"enable", "disown", "pushd", "popd", "history", "help",
 	}, name)
 }

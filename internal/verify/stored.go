@@ -22,6 +22,8 @@ const (
 	CheckLayerMediaType = "layer/media-type"
 	CheckLayerTrailing  = "layer/trailing-bytes"
 	CheckLayerForeign   = "layer/not-distributed"
+	CheckLayerZstd      = "layer/zstd-docker"
+	CheckConfigForeign  = checkConfigForeign
 	CheckAgainst        = "cross/against"
 )
 
@@ -43,6 +45,7 @@ var storedChecks = []Check{
 	{ID: CheckLayerMediaType, Severity: plan.SeverityWarning, Meaning: "A layer is compressed in another way than its media type says.", Reads: "the first bytes of each layer", Cost: CostWalk},
 	{ID: CheckLayerTrailing, Severity: plan.SeverityWarning, Meaning: "Something follows the end of a layer's compressed data.", Reads: "each layer, to its end", Cost: CostWalk},
 	{ID: CheckLayerForeign, Severity: plan.SeverityNote, Meaning: "A layer may not be distributed, so it was not read, and what needs its files was not checked.", Reads: "the manifest", Cost: CostRequest},
+	{ID: CheckLayerZstd, Severity: plan.SeverityWarning, Meaning: "A layer is compressed with zstd in a manifest of Docker's type, which engines that know the type need not unpack.", Reads: "the manifest", Cost: CostRequest},
 	{ID: CheckAgainst, Severity: plan.SeverityWarning, Meaning: "A platform is gone, changed its size by a factor of two, or has errors that the earlier image did not have.", Reads: "both images", Cost: CostWalk},
 }
 

@@ -47,15 +47,20 @@ func (r *detailReader) neededVersions(address, count uint64, texts func(uint64) 
 	return needed
 }
 
-// definedVersions reads which versions of symbols a library has.
+// definedVersions reads which versions of symbols a library has; none if not all of them can be read, so that none is missed.
 func (r *detailReader) definedVersions(address, count uint64, texts func(uint64) string) []string {
 	table := r.tableAt(address)
 	order := r.header.order
 	var defined []string
-	for ; count > 0 && len(table) >= 20 && len(defined) < maxVersions; count-- {
-		if aux := skip(table, order.Uint32(table[12:])); len(aux) >= 8 {
-			defined = append(defined, texts(uint64(order.Uint32(aux))))
+	for ; count > 0; count-- {
+		if len(table) < 20 || len(defined) == maxVersions {
+			return nil
 		}
+		aux := skip(table, order.Uint32(table[12:]))
+		if len(aux) < 8 {
+			return nil
+		}
+		defined = append(defined, texts(uint64(order.Uint32(aux))))
 		if table = next(table, order.Uint32(table[16:])); table == nil {
 			break
 		}

@@ -111,6 +111,7 @@ func (r *run) follow(ctx context.Context, c command, names []string) error {
 			name = known
 		}
 		if isShell(name) {
+			c.applets = slices.Contains(names, "busybox") || slices.Contains(names, "toybox")
 			return r.shell(ctx, c)
 		}
 		if arch, ok := emulated(name); ok {

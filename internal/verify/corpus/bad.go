@@ -11,7 +11,7 @@ import (
 
 // Bad returns images that are wrong in one way each.
 func Bad() []Image {
-	return slices.Concat(badMachines(), badStarts(), badFormats(), badScripts(), badUsers(), badConfigs(), badLoaders(), badLibraries(), badProcessors(), badFiles())
+	return slices.Concat(badMachines(), badStarts(), badFormats(), badScripts(), badUsers(), badConfigs(), badLoaders(), badLibraries(), badProcessors(), badABIs(), badFiles())
 }
 
 // app is an image whose only file is its program.
@@ -66,6 +66,9 @@ func badStarts() []Image {
 		amd64("a relative path below another folder", in("/srv", entry("bin/app")), "program/missing", map[string]File{"/bin/app": static("amd64")}),
 		amd64("an interpreter of env that is not there", entry("/run.py"), "program/missing", alpine("amd64", map[string]File{"/run.py": script("#!/usr/bin/env python3\n")})),
 		amd64("a shell form without a shell", shell("/app"), "program/missing", map[string]File{"/app": static("amd64")}),
+		amd64("a command of a strict shell", cmd("/bin/sh", "-ec", "/opt/hook.sh; exec /bin/sh"), "program/missing", alpine("amd64")),
+		amd64("a command of a shell that was made strict", shell("set -eu; /opt/hook.sh; exec /bin/sh"), "program/missing", alpine("amd64")),
+		amd64("a name that is no program of busybox", shell("server --port 80"), "program/missing", alpine("amd64")),
 		amd64("a folder", entry("/app"), "program/not-regular", map[string]File{"/app": folder(0o755)}),
 		amd64("a link to nothing", entry("/app"), "program/not-regular", map[string]File{"/app": link("/opt/app")}),
 		amd64("a link to itself", entry("/app"), "program/not-regular", map[string]File{"/app": link("app")}),
@@ -154,7 +157,8 @@ func badConfigs() []Image {
 	return []Image{
 		label("a config that says amd64", "linux/arm64", "config/platform", ocispec.Platform{OS: "linux", Architecture: "amd64"}),
 		label("a config that says Windows", "linux/amd64", "config/platform", ocispec.Platform{OS: "windows", Architecture: "amd64"}),
-		label("a config with another variant", "linux/arm/v6", "config/platform", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}),
+		label("a config with another variant", "linux/arm/v6", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}),
+		label("a config with an older variant", "linux/arm/v7", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v6"}),
 		label("a config without an architecture", "linux/arm64", "config/missing-arch", ocispec.Platform{OS: "linux"}),
 		label("a config without an operating system", "linux/arm64", "config/missing-arch", ocispec.Platform{Architecture: "arm64"}),
 		{Name: "a working directory that is a file", Platform: "linux/amd64", Config: in("/app", entry("/app")), Files: map[string]File{"/app": static("amd64")}, Finds: "config/workdir"},

@@ -28,6 +28,8 @@ type ELF struct {
 	Go    []string
 	Text  string // bytes that only are there, such as a loader's folders
 
+	Pages  uint64 // the size of pages that it is linked for, if it is less than usual for the architecture
+	Clear  uint32 // flags that are cleared of those that the compiler sets
 	Behind uint64 // bytes that the first segment names behind the end of the file
 }
 
@@ -48,6 +50,20 @@ var Archs = map[string]Arch{
 	"x32": {62, 32, false, 0}, "n32": {8, 32, false, 0x80000027}, "arm64be": {183, 64, true, 0}, "riscv32": {243, 32, false, 5},
 	"ppc": {20, 32, true, 0}, "s390": {22, 32, true, 0}, "sparc64": {43, 64, true, 0}, "unknown": {999, 64, false, 0},
 }
+
+// usualPages are those of GNU ld where they are larger than 4 KiB.
+var usualPages = map[string]uint64{"arm64": 0x10000, "arm": 0x10000, "ppc64": 0x10000, "ppc64le": 0x10000, "loong64": 0x4000, "mips64": 0x10000, "mips64le": 0x10000}
+
+// pages is the alignment of segments.
+func (b *builder) pages() uint64 {
+	if b.elf.Pages > 0 {
+		return b.elf.Pages
+	}
+	return max(usualPages[b.elf.Arch], 0x1000)
+}
+
+// base is where the first byte of the file is in memory.
+func (b *builder) base() uint64 { return loadAddress + b.elf.Pages }
 
 // loadAddress is where the file is in memory, so that addresses and offsets differ.
 const loadAddress = 0x10000
@@ -95,7 +111,7 @@ func (e ELF) Bytes() []byte {
 		total += uint64(len(b.sections)+1) * b.sectionSize()
 	}
 	out := b.header(count, total)
-	out = b.segment(out, part{kind: 1, size: total + e.Behind, align: 0x1000})
+	out = b.segment(out, part{kind: 1, size: total + e.Behind, align: b.pages()})
 	for _, p := range b.segments {
 		out = b.segment(out, p)
 	}
@@ -167,8 +183,8 @@ func (b *builder) header(segments, total uint64) []byte {
 		count = uint64(len(b.sections)) + 1
 		sections = total - count*b.sectionSize()
 	}
-	out = b.word(out, loadAddress, b.headSize(), sections)
-	out = b.order.AppendUint32(out, b.arch.Flags|b.elf.Flags)
+	out = b.word(out, b.base(), b.headSize(), sections)
+	out = b.order.AppendUint32(out, b.arch.Flags&^b.elf.Clear|b.elf.Flags)
 	return b.halves(out, b.headSize(), b.entrySize(), segments, b.sectionSize(), count, max(count, 1)-1)
 }
 
@@ -177,7 +193,7 @@ func (b *builder) segment(out []byte, p part) []byte {
 	if b.wide() {
 		out = b.order.AppendUint32(out, 5)
 	}
-	address := p.offset + loadAddress
+	address := p.offset + b.base()
 	out = b.word(out, p.offset, address, address, p.size, p.size)
 	if !b.wide() {
 		out = b.order.AppendUint32(out, 5)
@@ -251,11 +267,11 @@ func (b *builder) dynamic() {
 	}{{needs, 0x6ffffffe, needCount}, {defines, 0x6ffffffc, uint64(len(b.elf.Defines))}} {
 		if len(versions.data) > 0 {
 			p := b.place(versions.data, 8)
-			table = b.word(table, versions.tag, p.offset+loadAddress, versions.tag+1, versions.count)
+			table = b.word(table, versions.tag, p.offset+b.base(), versions.tag+1, versions.count)
 		}
 	}
 	p := b.place(texts, 8)
-	table = b.word(table, 5, p.offset+loadAddress, 10, p.size, 0, 0)
+	table = b.word(table, 5, p.offset+b.base(), 10, p.size, 0, 0)
 	p = b.place(table, 8)
 	p.kind = 2
 	b.segments = append(b.segments, p)

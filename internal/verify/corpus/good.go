@@ -10,7 +10,7 @@ import (
 
 // Good returns images that look odd but run.
 func Good() []Image {
-	return slices.Concat(goodPrograms(), goodMachines(), goodStarts(), goodScripts(), goodUsers(), goodLibraries(), goodProcessors(), goodFiles())
+	return slices.Concat(goodPrograms(), goodMachines(), goodStarts(), goodScripts(), goodUsers(), goodLibraries(), goodProcessors(), goodABIs(), goodShells(), goodFiles())
 }
 
 func good(name, platform string, config ocispec.ImageConfig, files map[string]File) Image {
@@ -233,6 +233,26 @@ func goodProcessors() []Image {
 		app("GOARM64=v8.5 in arm64/v9", "linux/arm64/v9", ELF{Arch: "arm64", Go: []string{"GOARM64=v8.5", "GOOS=linux"}}, ""),
 		good("a C library for x86-64-v2", "linux/amd64", cmd("/bin/bash"), fedora(map[string]File{
 			"/usr/lib64/libc.so.6": program(ELF{Arch: "amd64", Kind: 3, Soname: "libc.so.6", Level: 3}),
+		})),
+	}
+}
+
+// goodShells start although something that their text names is not there.
+func goodShells() []Image {
+	one := func(name, text string) Image {
+		return good(name, "linux/amd64", shell(text), debian("amd64", map[string]File{"/app": static("amd64")}))
+	}
+	s := debians["amd64"]
+	preloaded := entry("/app")
+	preloaded.Env = []string{"LD_PRELOAD=/opt/liba.so"}
+	return []Image{
+		one("a hook that may be missing", "/opt/hook.sh || true; exec /app"),
+		one("a hook that fails without harm", "/opt/hook.sh; exec /app"),
+		one("a helper in the background that is not there", "/opt/agent & exec /app"),
+		one("a group with a hook", "{ /opt/hook.sh || :; } && exec /app"),
+		good("a busybox with its programs in itself", "linux/arm64", shell("httpd -f -p 8080"), map[string]File{"/bin/busybox": static("arm64"), "/bin/sh": link("busybox")}),
+		good("LD_PRELOAD of a library of another machine", "linux/amd64", preloaded, debian("amd64", map[string]File{
+			"/app": program(s.app()), "/opt/liba.so": debians["386"].lib("liba.so", "libnone.so.1"),
 		})),
 	}
 }

@@ -25,6 +25,9 @@ var debians = map[string]system{
 	"ppc64le": {arch: "ppc64le", loader: "/lib64/ld64.so.2", triplet: "powerpc64le-linux-gnu"},
 	"s390x":   {arch: "s390x", loader: "/lib/ld64.so.1", triplet: "s390x-linux-gnu"},
 	"riscv64": {arch: "riscv64", loader: "/lib/ld-linux-riscv64-lp64d.so.1", triplet: "riscv64-linux-gnu"},
+	"ppc64":   {arch: "ppc64", loader: "/lib64/ld64.so.1", triplet: "powerpc64-linux-gnu"},
+	"loong64": {arch: "loong64", loader: "/lib64/ld-linux-loongarch-lp64d.so.1", triplet: "loongarch64-linux-gnu"},
+	"mipsle":  {arch: "mipsle", loader: "/lib/ld.so.1", triplet: "mipsel-linux-gnu"},
 }
 
 // Pairs of .ARM.attributes: architecture, use of Thumb, floating point, how arguments are passed.
