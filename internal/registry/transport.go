@@ -136,6 +136,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	began := t.clock.Now()
 	for try := 1; ; try++ {
 		if err := h.wait(request.Context()); err != nil {
+			if request.Body != nil {
+				_ = request.Body.Close() // nobody reads it any more
+			}
 			return nil, err
 		}
 		epoch := h.now()
