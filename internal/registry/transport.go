@@ -156,7 +156,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		case trouble.young:
 			_ = response.Body.Close() // the next answer counts
 		case !again:
-			return nil, &GaveUpError{Tries: try, Waited: t.clock.Now().Sub(began), Err: trouble.err}
+			return nil, &GaveUpError{Tries: try, Waited: t.clock.Now().Sub(began), Spent: trouble.spent, Err: trouble.err}
 		case !repeatable(request):
 			return nil, &InterruptedError{Err: trouble.err}
 		}
@@ -177,6 +177,7 @@ func (t *Transport) plan(h *host, epoch int, trouble *trouble, try int) (again b
 	}
 	pause, first := h.putOff(epoch, trouble.after)
 	if pause < 0 {
+		trouble.spent = true
 		return false
 	}
 	if first {
