@@ -59,8 +59,10 @@ lint: ## vet and lint
 	$$($(LAB) tool actionlint)
 
 .PHONY: bench
-bench: build lab-up ## compare with the usual chain of tools, side by side
+bench: build lab-up ## compare with the usual chain of tools, builds with and without verification, and verify with crane
 	go run ./bench
+	go run ./bench -verify
+	go run ./bench -images
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (20s)

@@ -35,9 +35,11 @@ type actionInput struct {
 	Required    bool
 }
 
-func readAction(t *testing.T) actionFile {
+func readAction(t *testing.T) actionFile { return readActionFile(t, "action.yml") }
+
+func readActionFile(t *testing.T, file string) actionFile {
 	t.Helper()
-	text, err := os.ReadFile("action.yml")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +81,38 @@ func defaultInAction(input plan.Input) string {
 		return input.ActionDefault
 	}
 	return input.Default
+}
+
+// The commands for images that exist are actions in folders of their own, with inputs of their own.
+func TestOtherActionsHaveTheirCommandsInputs(t *testing.T) {
+	t.Parallel()
+	for command, table := range map[string][]plan.Input{"publish": plan.PublishInputs(), "promote": plan.PromoteInputs()} {
+		file := command + "/action.yml"
+		var b strings.Builder
+		fmt.Fprintf(&b, "name: multiarch-action %s\ndescription: %s\nauthor: org\n\ninputs:\n", command, map[string]string{
+			"publish": "Make one verified index of images that exist, or that jobs on other machines have built, and tag it",
+			"promote": "Give an image that was tested its release tags, in other registries too, without a rebuild",
+		}[command])
+		for _, input := range table {
+			text, err := yaml.Marshal(map[string]any{"description": input.Help})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "  %s:\n    %s", input.Name, text)
+			if input.Default != "" {
+				fmt.Fprintf(&b, "    default: %q\n", input.Default)
+			}
+		}
+		b.WriteString("\noutputs:\n  digest:\n    description: digest of the index, or of the manifest if there is one platform\n" +
+			"  image:\n    description: the first tag with the digest\n\n")
+		fmt.Fprintf(&b, "runs:\n  using: node24\n  main: ../action/%s.js\n", command)
+		golden.CheckFile(t, file, b.String())
+		if main := readActionFile(t, file).Runs.Main; main != "" {
+			if _, err := os.Stat(filepath.Join(command, main)); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
 }
 
 // requiredInputs are those without which a plan is refused even where everything else is well.
@@ -170,13 +204,33 @@ func TestInputsDocument(t *testing.T) {
 	b.WriteString("<!-- Made from plan.BuildInputs() by: go test . -run TestInputsDocument -update -->\n" +
 		"# Inputs of the build\n\n" +
 		"A flag wins over the environment. In the environment of GitHub Actions the name is `INPUT_` and the input's name in capital letters,\n" +
-		"hyphens kept; in Woodpecker and Drone it is `PLUGIN_` instead of `MULTIARCH_`; these win over `MULTIARCH_`.\n\n" +
-		"| Input | Flag | Environment | Kind | Default | Meaning |\n|---|---|---|---|---|---|\n")
+		"hyphens kept; in Woodpecker and Drone it is `PLUGIN_` instead of `MULTIARCH_`; these win over `MULTIARCH_`.\n")
+	inputTable(t, &b, plan.BuildInputs())
+	golden.CheckFile(t, "docs/inputs.md", b.String())
+}
+
+func TestReleaseInputsDocument(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("<!-- Made from plan.PublishInputs() and plan.PromoteInputs() by: go test . -run TestReleaseInputsDocument -update -->\n" +
+		"# Inputs of publish and promote\n\n" +
+		"Where they come from is as for [those of the build](inputs.md). On GitHub they are the inputs of `org/multiarch-action/publish` and\n" +
+		"`org/multiarch-action/promote`.\n\n## publish\n")
+	inputTable(t, &b, plan.PublishInputs())
+	b.WriteString("\n## promote\n")
+	inputTable(t, &b, plan.PromoteInputs())
+	golden.CheckFile(t, "docs/release-inputs.md", b.String())
+}
+
+// inputTable writes a table of inputs, and what their kinds mean.
+func inputTable(t *testing.T, b *strings.Builder, table []plan.Input) {
+	t.Helper()
+	b.WriteString("\n| Input | Flag | Environment | Kind | Default | Meaning |\n|---|---|---|---|---|---|\n")
 	kinds := map[plan.Kind]string{}
-	for _, input := range plan.BuildInputs() {
+	for _, input := range table {
 		flag := "`--" + input.Flag + "`"
 		switch {
-		case input.Name == "context":
+		case input.Name == "context", input.Name == "sources":
 			flag = "(the argument)"
 		case input.Flag == "":
 			flag = "none: it would be in the list of processes"
@@ -188,7 +242,7 @@ func TestInputsDocument(t *testing.T) {
 		if input.Default != "" {
 			value = "`" + input.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s | %s | %s |\n", input.Name, flag, "MULTIARCH_"+strings.ToUpper(strings.ReplaceAll(input.Name, "-", "_")),
+		fmt.Fprintf(b, "| `%s` | %s | `%s` | %s | %s | %s |\n", input.Name, flag, "MULTIARCH_"+strings.ToUpper(strings.ReplaceAll(input.Name, "-", "_")),
 			input.Kind, value, strings.ReplaceAll(input.Help, "|", `\|`))
 		kinds[input.Kind] = kindMeanings[input.Kind]
 	}
@@ -197,9 +251,8 @@ func TestInputsDocument(t *testing.T) {
 		if kinds[kind] == "" {
 			t.Errorf("the kind %s has no meaning", kind)
 		}
-		fmt.Fprintf(&b, "- %s: %s\n", kind, kinds[kind])
+		fmt.Fprintf(b, "- %s: %s\n", kind, kinds[kind])
 	}
-	golden.CheckFile(t, "docs/inputs.md", b.String())
 }
 
 var kindMeanings = map[plan.Kind]string{

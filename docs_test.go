@@ -87,7 +87,8 @@ func understood(t *testing.T, file string, args []string) {
 		args = append(args, "--help")
 	}
 	var stdout, stderr bytes.Buffer
-	world := cli.World{Args: args, Getenv: func(string) string { return "" }, Stdout: &stdout, Stderr: &stderr}
+	ofARun := func(name string) string { return map[string]string{"BUILD_TAG": "jenkins-app-7"}[name] }
+	world := cli.World{Args: args, Getenv: ofARun, Stdout: &stdout, Stderr: &stderr}
 	if code := cli.Run(t.Context(), world); code != cli.ExitOK {
 		t.Errorf("%s: multiarch-action %s: exit code %d: %s", file, strings.Join(args, " "), code, stderr.String())
 	}
@@ -107,8 +108,15 @@ func TestEveryWorkflowInTheDocumentsUsesInputsThatExist(t *testing.T) {
 			}
 			for _, step := range steps {
 				found++
+				table := plan.BuildInputs()
+				switch {
+				case strings.Contains(step.Uses, "/publish@"):
+					table = plan.PublishInputs()
+				case strings.Contains(step.Uses, "/promote@"):
+					table = plan.PromoteInputs()
+				}
 				for name := range step.With {
-					if !slices.ContainsFunc(plan.BuildInputs(), func(i plan.Input) bool { return i.Name == name }) {
+					if !slices.ContainsFunc(table, func(i plan.Input) bool { return i.Name == name }) {
 						t.Errorf("%s: there is no input %q", file, name)
 					}
 				}

@@ -175,3 +175,14 @@ func TestCallAsksAboutTheDockerfile(t *testing.T) {
 		})
 	}
 }
+
+func TestProxiesOfTheDockerConfigurationReachSteps(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{
+		"Dockerfile":         "FROM busybox\nARG HTTP_PROXY\nRUN [ $HTTP_PROXY = http://proxy.example:3128 ] && [ $no_proxy = from.argument ]\n",
+		"docker/config.json": `{"proxies":{"default":{"httpProxy":"http://proxy.example:3128","noProxy":"from.configuration"}}}`,
+	})
+	i := builds(dir, []string{"linux/amd64"}, "--build-arg", "no_proxy=from.argument", "--build-arg", "NO_PROXY=from.argument")
+	i.env = []string{"DOCKER_CONFIG=" + filepath.Join(dir, "docker")}
+	i.run(t).wantCode(t, 0)
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 
 	"github.com/containerd/errdefs"
@@ -22,7 +21,7 @@ var installerTags = []string{"latest", "qemu-v10"}
 
 // installerImage is the usual installer of emulators: QEMU 10 beside a program that registers it.
 func (l *lab) installerImage() (baseImage, error) {
-	program, err := l.installerProgramKey()
+	program, err := l.programKey("installer")
 	if err != nil {
 		return baseImage{}, err
 	}
@@ -44,7 +43,7 @@ func (l *lab) installerImage() (baseImage, error) {
 }
 
 func (l *lab) installerLayer(ctx context.Context, recipe string, host arch) (string, error) {
-	program, err := l.installerProgram(ctx)
+	program, err := l.program(ctx, "installer")
 	if err != nil {
 		return "", err
 	}
@@ -58,29 +57,6 @@ func (l *lab) installerLayer(ctx context.Context, recipe string, host arch) (str
 		return packLayer(filepath.Join(dir, "layer.tar.gz"), gzip.BestSpeed, entries)
 	})
 	return filepath.Join(dir, "layer.tar.gz"), err
-}
-
-func (l *lab) installerProgramKey() (string, error) {
-	source, err := filesText(filepath.Join(l.root, "lab/installer/main.go"))
-	return cacheKey("installer", "1", source, runtime.Version(), runtime.GOARCH), err
-}
-
-// installerProgram builds lab/installer.
-func (l *lab) installerProgram(ctx context.Context) (string, error) {
-	key, err := l.installerProgramKey()
-	if err != nil {
-		return "", err
-	}
-	dir, _, err := l.cached(ctx, key, func(ctx context.Context, dir string) error {
-		cmd := child(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(dir, "binfmt"), "./lab/installer")
-		cmd.Dir = l.root
-		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
-		if err := quiet(cmd); err != nil {
-			return fmt.Errorf("building the installer of emulators: %w", err)
-		}
-		return nil
-	})
-	return filepath.Join(dir, "binfmt"), err
 }
 
 // installerDigest gives the installer's image in the lab's first registry, by digest.

@@ -113,7 +113,7 @@ func (l *lab) imagesStatus(ctx context.Context) string {
 		return "unknown: the registry doesn't answer"
 	}
 	var there []string
-	for _, image := range []baseImage{l.busyboxImage(), l.debianSlim(), l.golangImage(), {name: "docker/dockerfile", tags: frontendTags}, {name: installerName, tags: installerTags}} {
+	for _, image := range []baseImage{l.busyboxImage(), l.debianSlim(), l.golangImage(), {name: "docker/dockerfile", tags: frontendTags}, {name: installerName, tags: installerTags}, {name: scannerName, tags: scannerTags}} {
 		tags, err := localTags(image)
 		if err != nil {
 			return err.Error()

@@ -94,13 +94,17 @@ func (l *lab) bringImages(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("images: %w", err)
 	}
+	scanner, err := l.scannerImage()
+	if err != nil {
+		return fmt.Errorf("images: %w", err)
+	}
 	from, err := l.memos.hub(ctx)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	registries := onlyOnce(l.bringRegistries)
-	images := []baseImage{l.busyboxImage(), frontend, l.debianSlim(), l.golangImage()}
+	images := []baseImage{l.busyboxImage(), frontend, l.debianSlim(), l.golangImage(), scanner}
 	if from.host == "" { // what the slow ones are made of needs no registry
 		group.Go(func() error { _, err := l.tool(ctx, "dockerfile-frontend"); return err })
 		group.Go(func() error { _, err := l.memos.golang(ctx); return err })

@@ -2,19 +2,15 @@ package build
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	buildkit "github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -32,8 +28,11 @@ type Request struct {
 	Check Check
 	// Status is given every progress message of the builder, in order. It must not block for long.
 	Status func(*buildkit.SolveStatus)
-	// Load takes an archive in the format of docker save, if the plan wants the image in the engine.
+	// Load takes an archive in the format of docker save while it is made, if the plan wants a plain manifest in the engine. An index
+	// is loaded later, out of Folder.
 	Load func(ctx context.Context, archive io.Reader) error
+	// Folder is an empty folder for what the plan wants as files: see Exported.
+	Folder string
 	// Emulated reports whether programs of a platform run under an emulator on the builder; nil: none do. It may be called at any time
 	// from several goroutines.
 	Emulated func(plan.Platform) bool
@@ -47,6 +46,8 @@ type Request struct {
 	CacheProblem func(*CacheProblem)
 	// Archive returns the context, from its beginning, where it came by standard input.
 	Archive func() io.ReadCloser
+	// Inspector finds the program for Files.Inspect, or says why there is none; nil: Check does not use that.
+	Inspector func() (*Inspector, error)
 	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
 	NamePlatforms bool
 }
@@ -67,13 +68,6 @@ type Result struct {
 
 // Good reports whether the platform may be pushed.
 func (r Result) Good() bool { return r.Done && r.Failure == nil && !plan.Failed(r.Findings) }
-
-// Exported is what left the builder.
-type Exported struct {
-	// Descriptor is of the index that holds the good platforms, or of the manifest where only one platform was asked for. Its
-	// digest is empty if nothing was pushed.
-	Descriptor ocispec.Descriptor
-}
 
 // All builds the platforms of a plan and returns their results in the plan's order. An error means that the builder could not
 // work; a platform that fails is no error but a result.
@@ -106,6 +100,7 @@ func once(ctx context.Context, builder *buildkit.Client, request Request) ([]Res
 	var g errgroup.Group
 	g.Go(func() error {
 		for message := range status {
+			j.secrets.message(message)
 			j.log.add(message)
 			j.caches.watchImports(message)
 			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
@@ -138,7 +133,7 @@ func once(ctx context.Context, builder *buildkit.Client, request Request) ([]Res
 	case problem != nil:
 		return j.results, Exported{}, problem
 	}
-	exported, err := readExported(response.ExporterResponse)
+	exported, err := j.exported(response.ExporterResponse)
 	return j.results, exported, err
 }
 
@@ -162,12 +157,16 @@ var errNothingGood = errors.New("no platform is good")
 type job struct {
 	Request
 	sources     *sources
+	secrets     *redactor
 	caches      cacheUse
 	showing     sync.Mutex // one message at a time
 	results     []Result
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	inspector   *Inspector
+	noInspector error       // why there is none
+	archives    []*unpacker // by form; written by the exporters
 }
 
 func newJob(request Request) (*job, error) {
@@ -175,7 +174,13 @@ func newJob(request Request) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{Request: request, sources: sources, log: newVertexLog(), started: time.Now()}
+	j := &job{
+		Request: request, sources: sources, secrets: newRedactor(request.Plan.Secrets), log: newVertexLog(), started: time.Now(),
+		noInspector: errNoInspector,
+	}
+	if request.Inspector != nil {
+		j.inspector, j.noInspector = request.Inspector()
+	}
 	for _, p := range request.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
@@ -187,107 +192,40 @@ func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
 	if err != nil {
 		return buildkit.SolveOpt{}, err
 	}
+	if j.inspector != nil {
+		j.sources.mounts[inspectorMount] = executable(j.inspector.File)
+	}
+	exports, err := j.exports(ctx)
+	if err != nil {
+		return buildkit.SolveOpt{}, err
+	}
 	opt := buildkit.SolveOpt{
 		LocalMounts: j.sources.mounts,
 		OCIStores:   j.sources.layouts,
 		// The frontend gets its attributes from run; from these the builder learns which platforms it will be given.
-		FrontendAttrs:       map[string]string{"platform": platformNames(j.Plan.Platforms)},
-		Exports:             j.exports(ctx),
+		FrontendAttrs:       j.attest(map[string]string{"platform": platformNames(j.Plan.Platforms)}),
+		Exports:             exports,
 		Session:             attachables,
 		AllowedEntitlements: j.Plan.Steps.Entitlements,
 	}
 	return opt, nil
 }
 
-// exports says where good platforms go. Repositories of one registry share an entry, so that their layers are mounted
-// instead of sent again; registries have entries of their own, which BuildKit serves at the same time.
-func (j *job) exports(ctx context.Context) []buildkit.ExportEntry {
-	var out []buildkit.ExportEntry
-	if j.Plan.Push {
-		var registries []string
-		names := map[string][]string{}
-		for _, repo := range j.Plan.Repositories() {
-			registry := repo.RegistryStr()
-			if len(names[registry]) == 0 {
-				registries = append(registries, registry)
-			}
-			names[registry] = append(names[registry], repo.Name())
-		}
-		for _, registry := range registries {
-			out = append(out, buildkit.ExportEntry{Type: buildkit.ExporterImage, Attrs: j.imageAttrs(map[string]string{
-				"name": strings.Join(names[registry], ","), "push": "true", "push-by-digest": "true", "unpack": "false",
-			})})
-		}
+// attest adds what the builder itself attests of what run returns, and of an SBOM what the frontend has not made.
+func (j *job) attest(attrs map[string]string) map[string]string {
+	if provenance := j.Plan.Attest.Provenance; provenance != "" {
+		attrs["attest:provenance"] = provenance
 	}
-	if j.Plan.Load {
-		out = append(out, buildkit.ExportEntry{
-			Type: buildkit.ExporterDocker, Attrs: j.imageAttrs(map[string]string{"name": tagNames(j.Plan.Tags)}),
-			Output: func(map[string]string) (io.WriteCloser, error) { return j.pipeToEngine(ctx), nil },
-		})
-	}
-	return out
-}
-
-// imageAttrs adds what makes the same inputs give the same digest.
-func (j *job) imageAttrs(attrs map[string]string) map[string]string {
-	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
-		attrs["source-date-epoch"] = strconv.FormatInt(*epoch, 10)
-		attrs["rewrite-timestamp"] = "true"
+	if sbom := j.Plan.Attest.SBOM; sbom != "" {
+		attrs["attest:sbom"] = sbom
 	}
 	return attrs
-}
-
-// pipeToEngine returns a writer whose content the engine reads while it is written. Closing it waits for the engine.
-func (j *job) pipeToEngine(ctx context.Context) io.WriteCloser {
-	reader, writer := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := j.Load(ctx, reader)
-		_ = reader.CloseWithError(err) // never fails
-		done <- err
-	}()
-	return &enginePipe{PipeWriter: writer, done: done}
-}
-
-type enginePipe struct {
-	*io.PipeWriter
-	done <-chan error
-}
-
-func (p *enginePipe) Close() error {
-	_ = p.PipeWriter.Close() // never fails
-	return <-p.done
-}
-
-// readExported finds what was pushed in the exporters' answer.
-func readExported(response map[string]string) (Exported, error) {
-	encoded := response[exptypes.ExporterImageDescriptorKey]
-	if encoded == "" {
-		return Exported{}, nil
-	}
-	var exported Exported
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err == nil {
-		err = json.Unmarshal(raw, &exported.Descriptor)
-	}
-	if err != nil {
-		return Exported{}, fmt.Errorf("builder: reading the descriptor of what it pushed: %w", err)
-	}
-	return exported, nil
 }
 
 func platformNames(platforms []plan.Platform) string {
 	names := make([]string, len(platforms))
 	for i, p := range platforms {
 		names[i] = p.String()
-	}
-	return strings.Join(names, ",")
-}
-
-func tagNames(tags []plan.Tag) string {
-	names := make([]string, len(tags))
-	for i, tag := range tags {
-		names[i] = tag.Name()
 	}
 	return strings.Join(names, ",")
 }

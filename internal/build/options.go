@@ -3,6 +3,7 @@ package build
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,11 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	if epoch := p.SourceDateEpoch; epoch != nil {
 		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
 	}
+	for name, value := range dockerProxies() {
+		if !slices.ContainsFunc(p.BuildArgs, func(arg plan.BuildArg) bool { return strings.EqualFold(arg.Name, name) }) {
+			opt["build-arg:"+name] = value
+		}
+	}
 	for _, arg := range p.BuildArgs {
 		opt["build-arg:"+arg.Name] = arg.Value
 	}
@@ -30,6 +36,10 @@ func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
 	}
 	if len(j.Plan.Platforms) > 1 || j.NamePlatforms {
 		opt["multi-platform"] = "true"
+	}
+	// The frontend makes the SBOM, because it alone knows the stages and the context that are to be scanned too.
+	if sbom := p.Attest.SBOM; sbom != "" && len(platforms) > 0 {
+		opt["attest:sbom"] = sbom
 	}
 	stepOpt(opt, p.Steps)
 	j.sources.dockerfileOpt(opt, p)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/result"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -22,6 +23,8 @@ type solved struct {
 	ref    gateway.Reference // nil for an image without files
 	config []byte
 	base   []byte
+	// attestations are those that the frontend has made: an SBOM.
+	attestations []result.Attestation[gateway.Reference]
 }
 
 // run builds all platforms inside a build, and writes what became of them into the results.
@@ -108,23 +111,25 @@ func (j *job) failed(i int, err error) {
 }
 
 // pick takes one platform out of the frontend's result, whose form depends on how many platforms were asked for.
-func pick(result *gateway.Result, p plan.Platform) (*solved, error) {
-	config := result.Metadata[exptypes.ExporterImageConfigKey+"/"+p.String()]
+func pick(all *gateway.Result, p plan.Platform) (*solved, error) {
+	config := all.Metadata[exptypes.ExporterImageConfigKey+"/"+p.String()]
 	if config == nil {
-		config = result.Metadata[exptypes.ExporterImageConfigKey]
+		config = all.Metadata[exptypes.ExporterImageConfigKey]
 	}
-	base := result.Metadata[exptypes.ExporterImageBaseConfigKey+"/"+p.String()]
+	base := all.Metadata[exptypes.ExporterImageBaseConfigKey+"/"+p.String()]
 	if base == nil {
-		base = result.Metadata[exptypes.ExporterImageBaseConfigKey]
+		base = all.Metadata[exptypes.ExporterImageBaseConfigKey]
 	}
-	if len(result.Refs) == 0 {
-		return &solved{ref: result.Ref, config: config, base: base}, nil
+	s := &solved{ref: all.Ref, config: config, base: base, attestations: all.Attestations[p.String()]}
+	if len(all.Refs) == 0 {
+		return s, nil
 	}
-	ref, ok := result.Refs[p.String()]
+	ref, ok := all.Refs[p.String()]
 	if !ok {
-		return nil, fmt.Errorf("%s: the frontend returned no image for it, only for %s", p, strings.Join(slices.Sorted(maps.Keys(result.Refs)), ", "))
+		return nil, fmt.Errorf("%s: the frontend returned no image for it, only for %s", p, strings.Join(slices.Sorted(maps.Keys(all.Refs)), ", "))
 	}
-	return &solved{ref: ref, config: config, base: base}, nil
+	s.ref = ref
+	return s, nil
 }
 
 // evaluate builds, checks and tests one platform, and writes what it learned into the platform's own result.
@@ -151,7 +156,7 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		return &Failure{Err: fmt.Errorf("%s: reading the image's config: %w", r.Platform, err)}
 	}
 	if j.Check != nil {
-		findings, err := j.Check(ctx, r.Platform, r.Config, &Files{ref: s.ref})
+		findings, err := j.Check(ctx, r.Platform, r.Config, &Files{ref: s.ref, run: j, api: c, name: r.Platform.String()})
 		if err != nil {
 			return &Failure{Err: fmt.Errorf("%s: verifying: %w", r.Platform, err)}
 		}
@@ -171,21 +176,11 @@ func (j *job) good(platforms []*solved) (*gateway.Result, error) {
 		if platforms[i] == nil || !r.Good() {
 			continue
 		}
-		id := r.Platform.String()
-		suffix := ""
-		if len(j.results) == 1 {
-			out.SetRef(platforms[i].ref)
-		} else {
-			out.AddRef(id, platforms[i].ref)
-			suffix = "/" + id
-		}
-		out.AddMeta(exptypes.ExporterImageConfigKey+suffix, platforms[i].config)
-		if base := platforms[i].base; base != nil {
-			out.AddMeta(exptypes.ExporterImageBaseConfigKey+suffix, base)
-		}
-		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: specOf(r)})
+		j.add(out, r.Platform, platforms[i])
+		list.Platforms = append(list.Platforms, exptypes.Platform{ID: r.Platform.String(), Platform: specOf(r)})
 	}
-	if len(list.Platforms) == 0 {
+	// Files are written where all is good, or not at all; by digest a registry takes what there is.
+	if len(list.Platforms) == 0 || !j.Plan.Push && len(list.Platforms) < len(j.results) {
 		j.nothingGood = true
 		return nil, errNothingGood
 	}
@@ -195,6 +190,31 @@ func (j *job) good(platforms []*solved) (*gateway.Result, error) {
 	}
 	out.AddMeta(exptypes.ExporterPlatformsKey, raw)
 	return out, nil
+}
+
+// add puts one platform into the result. Where other builders work at other platforms, a single one is named too, so that each builder's
+// part has the same form.
+func (j *job) add(out *gateway.Result, p plan.Platform, s *solved) {
+	id := p.String()
+	suffix := ""
+	if len(j.results) == 1 && !j.NamePlatforms {
+		out.SetRef(s.ref)
+	} else {
+		out.AddRef(id, s.ref)
+		suffix = "/" + id
+	}
+	out.AddMeta(exptypes.ExporterImageConfigKey+suffix, s.config)
+	if s.base != nil {
+		out.AddMeta(exptypes.ExporterImageBaseConfigKey+suffix, s.base)
+	}
+	for _, attestation := range s.attestations {
+		out.AddAttestation(id, attestation)
+	}
+	// As metadata and not as attributes of exporters, which refuse an annotation for a platform that is not there.
+	spec := p.Spec()
+	for key, value := range j.Plan.AnnotationsOf(plan.AnnotateManifest, p) {
+		out.AddMeta(exptypes.AnnotationManifestKey(&spec, key), []byte(value))
+	}
 }
 
 // specOf is the platform that the index's descriptor will name. The OS version comes from the config, where base images put it.

@@ -161,6 +161,17 @@ func (s *sources) attachables() ([]session.Attachable, error) {
 	return out, nil
 }
 
+// dockerProxies are the proxies of the user's docker configuration, as build arguments.
+func dockerProxies() map[string]string {
+	out := map[string]string{}
+	for name, value := range cliconfig.LoadDefaultConfigFile(io.Discard).ParseProxyConfig("", nil) {
+		if value != nil {
+			out[name] = *value
+		}
+	}
+	return out
+}
+
 // registryLogin gives the user's docker credentials to the builder.
 func registryLogin() session.Attachable {
 	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{

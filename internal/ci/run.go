@@ -30,7 +30,17 @@ func (h *Host) Run() plan.Run {
 			continue
 		}
 		attempt, _ := strconv.ParseInt(cmp.Or(h.getenv(v.attempt), "0"), 10, 64) // what is no number says nothing
-		return plan.Run{Key: key, Attempt: attempt, Revision: h.getenv(v.revision)}
+		return plan.Run{Key: key, Attempt: attempt, Revision: h.getenv(v.revision), URL: h.runURL()}
 	}
 	return plan.Run{}
+}
+
+// runURL is the page of the run. On GitHub it is the one that docker/build-push-action writes into provenance.
+func (h *Host) runURL() string {
+	server, repository, id := h.getenv("GITHUB_SERVER_URL"), h.getenv("GITHUB_REPOSITORY"), h.getenv("GITHUB_RUN_ID")
+	if server != "" && repository != "" && id != "" {
+		return server + "/" + repository + "/actions/runs/" + id + "/attempts/" + cmp.Or(h.getenv("GITHUB_RUN_ATTEMPT"), "1")
+	}
+	// GitLab, Woodpecker, Jenkins, Buildkite, CircleCI
+	return cmp.Or(h.getenv("CI_JOB_URL"), h.getenv("CI_PIPELINE_URL"), h.getenv("BUILD_URL"), h.getenv("BUILDKITE_BUILD_URL"), h.getenv("CIRCLE_BUILD_URL"))
 }

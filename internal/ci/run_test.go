@@ -28,3 +28,21 @@ func TestRun(t *testing.T) {
 		}
 	}
 }
+
+func TestRunNamesItsPage(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"GitHub":  {map[string]string{"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/app", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}, "https://github.com/owner/app/actions/runs/7/attempts/2"},
+		"GitLab":  {map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_ID": "8", "CI_JOB_URL": "https://gitlab.com/owner/app/-/jobs/91"}, "https://gitlab.com/owner/app/-/jobs/91"},
+		"Jenkins": {map[string]string{"BUILD_TAG": "jenkins-app-3", "BUILD_URL": "https://ci.example/job/app/3/"}, "https://ci.example/job/app/3/"},
+	}
+	for name, test := range tests {
+		host := ci.Detect(func(variable string) string { return test.env[variable] }, io.Discard)
+		if got := host.Run().URL; got != test.want {
+			t.Errorf("%s: the run's page is %q, want %q", name, got, test.want)
+		}
+	}
+}

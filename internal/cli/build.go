@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,6 +48,9 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 			}
 			p, err := a.plan(inputs)
 			if err != nil {
+				return err
+			}
+			if err := a.streams(p, asJSON); err != nil {
 				return err
 			}
 			if dryRun {
@@ -148,6 +153,22 @@ func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
 	return p, err
 }
 
+// streams refuses an image or files on a standard output that is to carry something else.
+func (a *app) streams(p *plan.Plan, asJSON bool) error {
+	if !slices.ContainsFunc(p.Outputs, func(o plan.Output) bool { return o.Dest == plan.Stdout }) {
+		return nil
+	}
+	problem := &plan.InputError{Input: "--output", Hint: "name a file by dest=FILE"}
+	if file, ok := a.Stdout.(*os.File); ok && isTerminal(file) {
+		problem.Rule = "an archive on a terminal is of no use"
+	} else if asJSON {
+		problem.Rule = "standard output cannot hold an archive and JSON"
+	} else {
+		return nil
+	}
+	return plan.InputErrors{problem}
+}
+
 // planWorld is what a plan may ask of the machine.
 func (a *app) planWorld() (plan.World, error) {
 	dir, err := os.Getwd()
@@ -188,17 +209,33 @@ func planLines(p *plan.Plan) []string {
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))
 	}
+	return append(lines, destinationLines(p)...)
+}
+
+// destinationLines say where the result would go.
+func destinationLines(p *plan.Plan) []string {
+	var lines []string
+	if p.Attest.Any() {
+		lines = append(lines, "attest each with "+strings.Join(p.Attest.Names(), " and "))
+	}
 	if p.Push {
 		for _, repo := range p.Repositories() {
 			lines = append(lines, "push by digest to "+repo.Name())
 		}
-		switch {
-		case p.Staged != nil:
-			lines = append(lines, stagingLine(p.Staged))
-		default:
-			for _, tag := range p.Tags {
-				lines = append(lines, "move the tag "+tag.Name())
-			}
+	}
+	for _, output := range p.Outputs {
+		to := output.Dest
+		if to == plan.Stdout {
+			to = "standard output"
+		}
+		lines = append(lines, fmt.Sprintf("write type=%s to %s", output.Type, to))
+	}
+	switch {
+	case p.Staged != nil:
+		lines = append(lines, stagingLine(p.Staged))
+	case p.Push && !p.ByDigest:
+		for _, tag := range p.Tags {
+			lines = append(lines, "move the tag "+tag.Name())
 		}
 	}
 	if p.Load {

@@ -54,12 +54,30 @@ func (r *releaser) candidates(ctx context.Context, named string, opened *source.
 	return out, nil
 }
 
-// candidate reads one image. Its platform is that of its config; an entry of an index that says something else is refused.
+// candidate reads one image. Its platform is that of its config, unless the index stays as it is.
 func (r *releaser) candidate(ctx context.Context, named string, opened *source.Source, d v1.Descriptor) (*candidate, error) {
 	image, err := opened.Image(ctx, d)
 	if err != nil {
 		return nil, err
 	}
+	p := &part{platform: plan.PlatformOf(image.Config.Platform), image: image}
+	if r.asIs && d.Platform != nil {
+		p.platform = platformOf(*d.Platform)
+	}
+	if !r.asIs {
+		if err := r.settlePlatform(ctx, named, opened, d, image); err != nil {
+			return nil, err
+		}
+		p.platform = plan.PlatformOf(image.Config.Platform)
+	}
+	p.row.Platform, p.row.Digest = p.platform.String(), d.Digest.String()
+	p.row.Size, p.row.Layers = image.Size, len(image.Layers)
+	p.row.Verdict = verdictOf(nil)
+	return &candidate{part: p, named: named, from: opened}, nil
+}
+
+// settlePlatform is an error if an image does not say its platform, or an index says something else. It fills in a variant that is missing.
+func (r *releaser) settlePlatform(ctx context.Context, named string, opened *source.Source, d v1.Descriptor, image *source.Image) error {
 	where := named
 	if opened.Index != nil {
 		where = fmt.Sprintf("%s (%s)", named, d.Digest)
@@ -68,19 +86,12 @@ func (r *releaser) candidate(ctx context.Context, named string, opened *source.S
 		return plan.InputErrors{{Value: where, Rule: rule, Hint: hint}}
 	}
 	if image.Config.OS == "" || image.Config.Architecture == "" {
-		return nil, wrong("its config names no platform", "build it with a tool that writes one; nothing else says what it is for")
+		return wrong("its config names no platform", "build it with a tool that writes one; nothing else says what it is for")
 	}
 	if d.Platform != nil && d.Platform.OS != "" && !sameMachine(platformOf(*d.Platform), plan.PlatformOf(image.Config.Platform)) {
-		return nil, wrong(fmt.Sprintf("the index says %s, and the image's config says %s", platformOf(*d.Platform), plan.PlatformOf(image.Config.Platform)), "build the image for its platform, or put it into an index under its own")
+		return wrong(fmt.Sprintf("the index says %s, and the image's config says %s", platformOf(*d.Platform), plan.PlatformOf(image.Config.Platform)), "build the image for its platform, or put it into an index under its own")
 	}
-	if err := r.variant(ctx, where, d, image); err != nil {
-		return nil, err
-	}
-	p := &part{platform: plan.PlatformOf(image.Config.Platform), image: image}
-	p.row.Platform, p.row.Digest = p.platform.String(), d.Digest.String()
-	p.row.Size, p.row.Layers = image.Size, len(image.Layers)
-	p.row.Verdict = verdictOf(nil)
-	return &candidate{part: p, named: named, from: opened}, nil
+	return r.variant(ctx, where, d, image)
 }
 
 // sameMachine compares platforms without the version of the operating system, which older indexes leave out.

@@ -81,7 +81,10 @@ index, reads it back, and only then moves the tags. A failed run moves no tag.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
-	root.AddCommand(a.buildCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(), a.publishCommand(), a.cleanupCommand(), helperCommand(), guardCommand())
+	root.AddCommand(
+		a.buildCommand(), a.publishCommand(), a.promoteCommand(), a.setupCommand(), a.verifyCommand(), a.inspectCommand(),
+		a.migrateCommand(), a.cleanupCommand(), helperCommand(), guardCommand(), a.inspectorCommand(),
+	)
 	return root
 }
 
@@ -175,5 +178,7 @@ func (a *app) problem(text string) {
 // terminal returns stderr if a person sits in front of it.
 func (a *app) terminal() (*os.File, bool) {
 	file, ok := a.Stderr.(*os.File)
-	return file, ok && term.IsTerminal(int(file.Fd())) && a.Getenv("TERM") != "dumb"
+	return file, ok && isTerminal(file) && a.Getenv("TERM") != "dumb"
 }
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

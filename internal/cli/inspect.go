@@ -100,7 +100,7 @@ func (a *app) inspect(ctx context.Context, in inspectInputs) error {
 
 // opener reads images from registries as the plan says.
 func (a *app) opener(registries plan.Registries) (source.Opener, error) {
-	transport, err := a.registries(plan.RegistryRetry, registries.Authorities)
+	transport, err := a.registries(registries.Retry, registries.Authorities)
 	return source.Opener{Transport: transport, PlainHTTP: registries.PlainHTTP}, err
 }
 

@@ -212,8 +212,15 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	if n.here {
 		request.Emulated, request.Retry = r.emulated, r.retry
 	}
+	if r.plan.Verify == plan.VerifyFull {
+		request.Inspector = func() (*build.Inspector, error) { return inspectorFor(n.offer.Listed) }
+	}
 	if r.engine != nil {
 		request.Load = r.engine.LoadImage
+	}
+	var err error
+	if request.Folder, err = r.outputFolder(); err != nil {
+		return share{err: err}
 	}
 	building, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -238,19 +245,6 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 		s.err = errors.New("it does not answer any more")
 	}
 	return s
-}
-
-// cacheProblem tells of a cache that could not be used. It may be called from several goroutines.
-func (r *run) cacheProblem(p *build.CacheProblem) {
-	r.noting.Lock()
-	defer r.noting.Unlock()
-	text := strings.TrimPrefix(p.Error(), "cache ")
-	if p.Missing() {
-		r.say("cache", "%s", text)
-		return
-	}
-	r.report.Notes = append(r.report.Notes, p.Error())
-	r.say("cache", "warning: %s", text)
 }
 
 // ask is an error if the node does not answer. It does not ask for platforms: that would make BuildKit look for emulators anew.

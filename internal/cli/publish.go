@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
@@ -10,7 +13,7 @@ import (
 	"github.com/org/multiarch-action/internal/report"
 )
 
-// publish makes the index of what was pushed by digest, and moves the tags if everything is good.
+// publish makes the index of what was pushed by digest, and when it and all other outputs are good moves the tags.
 func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	repositories := r.plan.Repositories()
 	var images []plan.Pushed
@@ -24,44 +27,59 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 		}
 		images = append(images, pushed...)
 	}
-	images = r.inOrder(images)
+	images = r.inOrder(images, report.StatusPushed)
 	if err := r.verdict(); err != nil {
 		return err
 	}
 	if r.plan.Staged != nil {
+		if err := r.writeOutputs(ctx, exported); err != nil {
+			return err
+		}
 		return r.handOver(ctx, images)
 	}
 	var document publish.Document
-	err := r.stage("publish/index", func() (err error) {
-		document, err = r.document(ctx, images)
-		return err
+	err := r.stage("publish/index", func() error {
+		var g errgroup.Group
+		g.Go(func() (err error) {
+			document, err = r.document(ctx, images)
+			return err
+		})
+		g.Go(func() error {
+			return r.nameAttestations(images, func(d v1.Descriptor) ([]string, error) { return r.registry.Predicates(ctx, repositories[0], d) })
+		})
+		return g.Wait()
 	})
 	if err != nil {
 		return err
 	}
-	r.report.Digest = document.Hash.String()
-	r.report.Image = r.plan.Tags[0].Name() + "@" + r.report.Digest
+	r.describe(document, images)
 	r.say("publish", "pushed and read back %s", r.report.Digest)
 	if err := r.verifyIndex(ctx, document, images); err != nil {
 		return err
 	}
-	var moves []publish.Move
-	err = r.stage("publish/tags", func() (err error) {
-		moves, err = r.registry.Tag(ctx, r.plan.Tags, document)
+	if err := r.writeOutputs(ctx, exported); err != nil {
 		return err
-	})
+	}
+	if r.plan.ByDigest {
+		r.report.Outcome = report.Published
+		return nil
+	}
+	return r.stage("publish/tags", func() error { return r.moveTags(ctx, document) })
+}
+
+func (r *run) moveTags(ctx context.Context, document publish.Document) error {
+	moves, err := r.registry.Tag(ctx, r.plan.Tags, document)
 	for _, m := range moves {
 		r.report.Tags = append(r.report.Tags, report.Tag{Name: m.Tag.Name(), From: m.From, To: m.To, Moved: m.Moved()})
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		r.report.Outcome = report.Published
 	}
-	r.report.Outcome = report.Published
-	return nil
+	return err
 }
 
-// inOrder puts what was pushed into the plan's order and into the report.
-func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
+// inOrder puts images into the plan's order and into the report.
+func (r *run) inOrder(images []plan.Pushed, status report.Status) []plan.Pushed {
 	var out []plan.Pushed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]
@@ -69,28 +87,78 @@ func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
 			if !image.Platform.Equal(row.Platform) {
 				continue
 			}
-			row.Status, row.Digest = report.StatusPushed, image.Descriptor.Digest.String()
-			row.Size, row.Layers = image.Size, image.Layers
+			r.entry(&image)
 			out = append(out, image)
+			if row.Digest != "" { // another form of the image is in the report
+				continue
+			}
+			row.Status, row.Digest = status, image.Descriptor.Digest.String()
+			row.Size, row.Layers = image.Size, image.Layers
+			for _, a := range image.Attestations {
+				row.Attestations = append(row.Attestations, report.Attestation{Digest: a.Digest.String()})
+			}
 		}
 	}
 	return out
+}
+
+// nameAttestations completes the report's attestations of images, which are in the plan's order, with the statements in them.
+func (r *run) nameAttestations(images []plan.Pushed, read func(v1.Descriptor) ([]string, error)) error {
+	var g errgroup.Group
+	for i, image := range images {
+		for j, d := range image.Attestations {
+			g.Go(func() (err error) {
+				r.report.Platforms[i].Attestations[j].Predicates, err = read(d)
+				return err
+			})
+		}
+	}
+	return g.Wait()
+}
+
+// entry adds to an image's entry in the index the annotations that are for it.
+func (r *run) entry(image *plan.Pushed) {
+	for key, value := range r.plan.AnnotationsOf(plan.AnnotateManifestDescriptor, image.Platform) {
+		if image.Descriptor.Annotations == nil {
+			image.Descriptor.Annotations = map[string]string{}
+		}
+		image.Descriptor.Annotations[key] = value
+	}
+}
+
+// describe puts the document that the run is about into the report.
+func (r *run) describe(document publish.Document, images []plan.Pushed) {
+	r.report.Digest, r.report.ImageID, r.report.Size = document.Hash.String(), document.Hash.String(), int64(len(document.Raw))
+	r.report.MediaType = string(document.Type)
+	if !document.Type.IsIndex() {
+		r.report.ImageID = images[0].ConfigHash.String()
+	}
+	if !r.plan.Push {
+		return
+	}
+	r.report.Image = r.plan.Tags[0].Name() + "@" + r.report.Digest
+	if r.plan.ByDigest {
+		r.report.Image = r.plan.Repositories()[0].Name() + "@" + r.report.Digest
+	}
 }
 
 // document is what the tags will point at: the index, stored in every repository, or the manifest where only one platform was asked
 // for and nothing is attested, because some services refuse an index. Every repository has it with the same digest then.
 func (r *run) document(ctx context.Context, images []plan.Pushed) (document publish.Document, err error) {
 	repositories := r.plan.Repositories()
-	if len(r.plan.Platforms) == 1 && len(images) == 1 && len(images[0].Attestations) == 0 {
-		r.report.ImageID = images[0].ConfigHash.String()
+	if !r.plan.Index() {
 		document, err = r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
-	} else if document, err = publish.Assemble(images); err == nil {
-		r.report.ImageID = document.Hash.String()
+	} else {
+		document, err = r.assemble(images)
 	}
 	if err != nil {
 		return publish.Document{}, err
 	}
 	return document, r.registry.Push(ctx, repositories, document)
+}
+
+func (r *run) assemble(images []plan.Pushed) (publish.Document, error) {
+	return publish.Index{Images: images, Annotations: r.plan.AnnotationsOf(plan.AnnotateIndex, plan.Platform{})}.Assemble()
 }
 
 // verifyIndex checks the index, whose bytes every repository has given back, and the images that it names, before any tag moves.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/source"
 )
 
@@ -27,7 +29,7 @@ the tags' repositories where they lack, the index is pushed by digest and read b
 Platforms are taken from the images' configs, never from names. Attestations in a source's index go along.
 With --platform exactly these must be there, and the index has their order.
 
-Every flag can also be given in the environment, by the names in docs/publish.md.
+Every flag can also be given in the environment, by the names in docs/release-inputs.md.
 
 Exit status: 0 done; 1 a registry failed, or a staged platform did not come; 2 the request or the images do
 not fit, nothing was written; 3 verification found something, no tag was moved; 130 cancelled.`,
@@ -133,6 +135,7 @@ func (r *releaser) before(ctx context.Context) ([]*candidate, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.appendedTo = opened.Index
 	return r.candidates(ctx, tag, opened)
 }
 
@@ -173,28 +176,71 @@ func (r *releaser) assemble(ctx context.Context, candidates []*candidate) (publi
 		r.result.Pushed = append(r.result.Pushed, repo.Name())
 	}
 	if len(images) == 1 && len(images[0].Attestations) == 0 {
-		return r.registry.Fetch(ctx, r.plan.Repositories()[0], images[0].Descriptor.Digest)
+		document, err := r.registry.Fetch(registry.JustWritten(ctx), r.plan.Repositories()[0], images[0].Descriptor.Digest)
+		if err != nil {
+			return document, err
+		}
+		return document, r.registry.Push(ctx, r.plan.Repositories(), document)
 	}
-	document, err := publish.Assemble(images)
+	document, err := r.index(candidates, images)
 	if err != nil {
 		return document, err
 	}
 	if err := r.registry.Push(ctx, r.plan.Repositories(), document); err != nil {
 		return document, err
 	}
-	return document, r.checkIndex(ctx, document, images)
+	return document, r.checkIndex(registry.JustWritten(ctx), document, images)
 }
 
-// pushed is the candidate as it will stand in the index.
+// index is the index of the images. One that is the only source, and is to hold just what it holds, stays as it is, byte for byte.
+func (r *releaser) index(candidates []*candidate, images []plan.Pushed) (publish.Document, error) {
+	document, err := publish.Index{Images: images, Annotations: r.annotations(candidates)}.Assemble()
+	if err != nil || len(r.opened) != 1 || r.opened[0].Index == nil {
+		return document, err
+	}
+	made, err := document.Index()
+	if err != nil {
+		return document, err
+	}
+	only := r.opened[0]
+	same := slices.EqualFunc(made.Manifests, only.Index.Manifests, func(a, b v1.Descriptor) bool {
+		return a.Digest == b.Digest && a.Platform != nil && b.Platform != nil && a.Platform.Equals(*b.Platform)
+	})
+	if same {
+		document = publish.Document{Raw: only.Raw(), Type: only.MediaType, Hash: only.Digest}
+	}
+	return document, nil
+}
+
+// annotations of the index are those of the index that is added to; else what all images say of themselves, as a build writes it on both.
+func (r *releaser) annotations(candidates []*candidate) map[string]string {
+	if r.appendedTo != nil {
+		return r.appendedTo.Annotations
+	}
+	out := map[string]string{}
+	for key, value := range candidates[0].image.Manifest.Annotations {
+		if strings.HasPrefix(key, "org.opencontainers.image.") && !strings.HasPrefix(key, "org.opencontainers.image.base.") {
+			out[key] = value
+		}
+	}
+	for _, c := range candidates {
+		maps.DeleteFunc(out, func(key, value string) bool { return c.image.Manifest.Annotations[key] != value })
+	}
+	return out
+}
+
+// pushed is the candidate as it will stand in the index: as in the index that it comes from, if it comes from one.
 func (c *candidate) pushed() plan.Pushed {
 	d, spec := c.image.Descriptor, c.platform.Spec()
+	if c.from.Index == nil {
+		d = v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest}
+	}
+	if d.Platform == nil || d.Platform.OS == "" {
+		d.Platform = &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion, OSFeatures: spec.OSFeatures}
+	}
 	return plan.Pushed{
 		Platform: c.platform, Config: c.image.Config, ConfigHash: c.image.Manifest.Config.Digest, Size: c.image.Size, Layers: len(c.image.Layers),
-		Attestations: c.attestations,
-		Descriptor: v1.Descriptor{
-			MediaType: d.MediaType, Size: d.Size, Digest: d.Digest,
-			Platform: &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion, OSFeatures: spec.OSFeatures},
-		},
+		Attestations: c.attestations, Descriptor: d,
 	}
 }
 

@@ -27,7 +27,9 @@ type releaser struct {
 	opener     source.Opener
 	verifier   *imageVerifier
 	opened     []*source.Source
+	appendedTo *v1.IndexManifest // nil: to none
 	result     *report.Released
+	asIs       bool // the index stays as it is, so that what it says of its images is for verification to judge
 }
 
 // candidate is one platform's image that will be in the index.
@@ -62,7 +64,7 @@ func (a *app) newReleaser(in plan.Inputs) (*releaser, error) {
 		return nil, err
 	}
 	r := &releaser{
-		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Transport: opener.Transport},
+		app: a, plan: p, references: references, opener: opener, registry: publish.Registry{Transport: opener.Transport, ForceTag: p.ForceTag},
 		verifier: &imageVerifier{app: a, level: p.Verify, policy: p.Policy, display: &counter{}},
 		result:   &report.Released{SchemaVersion: report.ReleasedSchema, Program: a.version(), Outcome: report.Failed, Verify: p.Verify, Platforms: []report.ReleasedPlatform{}},
 	}

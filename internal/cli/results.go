@@ -126,6 +126,7 @@ func (r *run) publishReport(asJSON bool) error {
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JSON))
 	}
+	problems = append(problems, r.resultFiles())
 	summary := r.plan.Summary
 	if summary == "" {
 		summary = r.host.SummaryFile()
@@ -136,7 +137,7 @@ func (r *run) publishReport(asJSON bool) error {
 	switch {
 	case asJSON:
 		problems = append(problems, r.report.JSON(r.Stdout))
-	case r.report.Outcome == report.Published:
+	case r.report.Outcome == report.Published && !r.usesStdout():
 		_, err := fmt.Fprintln(r.Stdout, r.report.Image)
 		problems = append(problems, err)
 	}
@@ -163,13 +164,7 @@ func (r *run) outputs() error {
 	if err != nil {
 		return fmt.Errorf("output digests: encoding: %w", err)
 	}
-	names := make([]string, len(r.plan.Tags))
-	for i, tag := range r.plan.Tags {
-		names[i] = tag.Name()
-	}
-	metadata, err := json.Marshal(map[string]string{
-		"containerimage.digest": r.report.Digest, "image.name": strings.Join(names, ","),
-	})
+	metadata, err := json.Marshal(r.metadata())
 	if err != nil {
 		return fmt.Errorf("output metadata: encoding: %w", err)
 	}

@@ -130,7 +130,7 @@ func TestWhatWasPushedIsPutIntoThePlansOrder(t *testing.T) {
 	pushed := func(name, hex string, size int64) plan.Pushed {
 		return plan.Pushed{Platform: platform(t, name), Descriptor: v1.Descriptor{Digest: v1.Hash{Algorithm: "sha256", Hex: hex}}, Size: size, Layers: 1}
 	}
-	images := r.inOrder([]plan.Pushed{pushed("linux/amd64", "aa", 1), pushed("linux/s390x", "bb", 2)})
+	images := r.inOrder([]plan.Pushed{pushed("linux/amd64", "aa", 1), pushed("linux/s390x", "bb", 2)}, report.StatusPushed)
 	var got []string
 	for _, image := range images {
 		got = append(got, image.Platform.String())

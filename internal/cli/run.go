@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +43,9 @@ type run struct {
 	placed       map[string]plan.Assignment // by platform: where it was built
 	crashes      crashes
 	verification verification
+
+	foldersLock sync.Mutex
+	folders     string // for outputs, until they are verified; empty: there are none yet
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
@@ -56,6 +60,10 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		registry:     publish.Registry{Transport: transport, ForceTag: p.ForceTag},
 		patience:     transport,
 		verification: verification{level: p.Verify, policy: p.Policy},
+	}
+	r.verification.version = a.version()
+	r.verification.slow = func(why string) {
+		r.say("verify", "all files are read through the builder's API, which takes longer for images with many: %s", why)
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
@@ -116,13 +124,25 @@ func (r *run) stages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.deliver(ctx, exported); err != nil {
+		return err
+	}
+	r.loaded(exported)
+	return nil
+}
+
+// deliver puts what was built in its places.
+func (r *run) deliver(ctx context.Context, exported []build.Exported) error {
 	if r.plan.Push {
 		return r.stage("publish", func() error { return r.publish(ctx, exported) })
 	}
 	if err := r.verdict(); err != nil {
 		return err
 	}
-	r.report.Outcome, r.report.Loaded = report.Built, r.plan.Load
+	if err := r.writeOutputs(ctx, exported); err != nil {
+		return err
+	}
+	r.report.Outcome = report.Built
 	return nil
 }
 
@@ -166,6 +186,19 @@ func (r *run) check() build.Check {
 	return r.verification.image
 }
 
+// cacheProblem tells of a cache that could not be used. It may be called from several goroutines.
+func (r *run) cacheProblem(p *build.CacheProblem) {
+	r.noting.Lock()
+	defer r.noting.Unlock()
+	text := strings.TrimPrefix(p.Error(), "cache ")
+	if p.Missing() {
+		r.say("cache", "%s", text)
+		return
+	}
+	r.report.Notes = append(r.report.Notes, p.Error())
+	r.say("cache", "warning: %s", text)
+}
+
 // display shows the build the way the user asked for.
 func (r *run) display(ctx context.Context) (display progress.Display, closeDisplay func() error, err error) {
 	file, terminal := r.terminal()
@@ -186,7 +219,7 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
-	problems := []error{r.closeNodes(ctx)}
+	problems := []error{r.closeNodes(ctx), r.closeOutputs()}
 	stays := r.builder != nil && r.plan.Builder.Keep
 	if stays {
 		r.say("close", "builder %s is left running; use it by --builder %[1]s, remove it by: multiarch-action cleanup --name %[1]s", r.builder.Name)

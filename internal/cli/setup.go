@@ -107,6 +107,9 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 	if r.engine != nil {
 		defer r.sweep(ctx)()
 	}
+	if err := r.mayLoad(ctx); err != nil {
+		return err
+	}
 	err := r.useNamed(ctx)
 	switch b := r.plan.Builder; {
 	case err != nil:
@@ -163,6 +166,21 @@ func (r *run) connectEngine(ctx context.Context) error {
 	}
 	r.say("setup", "no Docker Engine answers: %s is started instead", daemon)
 	return nil
+}
+
+// mayLoad refuses to build what the engine could not take in the end.
+func (r *run) mayLoad(ctx context.Context) error {
+	if len(r.plan.Platforms) == 1 || !r.plan.Load {
+		return nil
+	}
+	able, err := r.engine.HoldsIndexes(ctx)
+	if err != nil || able {
+		return err
+	}
+	return plan.InputErrors{{
+		Input: "--load", Rule: fmt.Sprintf("this Docker Engine's image store holds one platform a tag, and %d are asked for", len(r.plan.Platforms)),
+		Hint: `write {"features": {"containerd-snapshotter": true}} into its /etc/docker/daemon.json and restart it, or name one --platform, or use --push`,
+	}}
 }
 
 func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(context.Context) error) (*setup.Builder, error) {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"slices"
-	"strings"
 )
 
 // Inputs are what the user wrote, as text, before anything is believed of it. New turns them into a Plan.
@@ -38,9 +37,14 @@ type Inputs struct {
 	CacheFrom []string
 	CacheTo   []string
 
-	Tags []string
-	Push string
-	Load string
+	Tags        []string
+	Push        string
+	Load        string
+	Outputs     []string
+	Annotations []string
+	Attests     []string
+	Provenance  string
+	SBOM        string
 
 	SmokeTest        string
 	SmokeTestTimeout string
@@ -67,9 +71,11 @@ type Inputs struct {
 	Binfmt                string
 	BinfmtImage           string
 
-	Summary  string
-	Report   string
-	Progress string
+	Summary      string
+	Report       string
+	IIDFile      string
+	MetadataFile string
+	Progress     string
 
 	Staged string
 	Record string
@@ -83,84 +89,13 @@ type Inputs struct {
 	Rules   []string
 }
 
-// Kind says how the text of an input is read.
-type Kind string
-
-// The kinds of inputs.
-const (
-	KindText  Kind = "text"
-	KindBool  Kind = "bool"
-	KindList  Kind = "list"  // separated by commas or newlines; as a flag also repeated
-	KindLines Kind = "lines" // separated by newlines only, because the values may hold commas; as a flag repeated
-	KindKey   Kind = "key"   // one value, or true to have it chosen
-	// KindOptions are lines whose quotes belong to the values, which are lists of options themselves.
-	KindOptions Kind = "options"
-	// KindSecrets are lines of which blanks are no less secret than the rest.
-	KindSecrets Kind = "secrets"
-)
-
-// Input is one row of the table that makes the flags, the environment names and the inputs of action.yml.
-type Input struct {
-	Name    string // as in action.yml; MULTIARCH_<NAME> in the environment
-	Flag    string // the long flag, without dashes; empty: the positional argument, or an input that must not be in a list of processes
-	Short   string // the one-letter flag, if there is one
-	Kind    Kind
-	Default string
-	// ActionDefault is the default in action.yml where that is an expression of GitHub's, which means nothing elsewhere.
-	ActionDefault string
-	Help          string // one line
-
-	text func(*Inputs) *string
-	list func(*Inputs) *[]string
-	// environment is where the values from the environment are kept, if they have another form there than as flags.
-	environment func(*Inputs) *[]string
-	whole       bool // as a flag it is one value, whatever commas it holds
-}
-
-// Text returns where the value of an input of kind KindText or KindBool is kept.
-func (i Input) Text(in *Inputs) *string { return i.text(in) }
-
-// List returns where the values of an input of kind KindList or KindLines are kept.
-func (i Input) List(in *Inputs) *[]string { return i.list(in) }
-
-// Environment returns where the values are kept that the environment gives.
-func (i Input) Environment(in *Inputs) *[]string {
-	if i.environment != nil {
-		return i.environment(in)
-	}
-	return i.list(in)
-}
-
-// FlagValues reads the text of one flag of an input that holds several values. Of the forms of Split a list in brackets is understood
-// for every kind, and commas for a KindList.
-func (i Input) FlagValues(text string) ([]string, error) {
-	if values, ok := i.Kind.bracketed(strings.TrimSpace(text)); ok {
-		return i.Kind.clean(values), nil
-	}
-	if i.Kind == KindList && !i.whole {
-		return i.Kind.Split(text)
-	}
-	return []string{text}, nil
-}
-
-// IsList reports whether the input holds several values.
-func (i Input) IsList() bool { return i.list != nil }
-
-// Label is the input's name as the user of a command line knows it.
-func (i Input) Label() string {
-	if i.Flag == "" {
-		return i.Name
-	}
-	return "--" + i.Flag
-}
-
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), callInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
+	return slices.Concat(imageInputs(), callInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), destinationInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), stagingInputs(), outputInputs())
 }
 
-// imageInputs are what is built, and where it goes.
+// imageInputs are what is built.
 func imageInputs() []Input {
 	return []Input{
 		{
@@ -180,16 +115,42 @@ func imageInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Tags },
 		},
 		{
+			Name: "target", Flag: "target", Kind: KindText, Help: "stage of the Dockerfile to build (default: the last)",
+			text: func(in *Inputs) *string { return &in.Target },
+		},
+	}
+}
+
+// destinationInputs are where the image goes, and what goes with it.
+func destinationInputs() []Input {
+	return []Input{
+		{
 			Name: "push", Flag: "push", Kind: KindBool, Default: "false", Help: "push the platforms by digest, then the index, then move the tags",
 			text: func(in *Inputs) *string { return &in.Push },
 		},
 		{
-			Name: "load", Flag: "load", Kind: KindBool, Default: "false", Help: "load the image into the local Docker engine (one platform)",
+			Name: "load", Flag: "load", Kind: KindBool, Default: "false", Help: "load the image into the local Docker engine",
 			text: func(in *Inputs) *string { return &in.Load },
 		},
 		{
-			Name: "target", Flag: "target", Kind: KindText, Help: "stage of the Dockerfile to build (default: the last)",
-			text: func(in *Inputs) *string { return &in.Target },
+			Name: "outputs", Flag: "output", Short: "o", Kind: KindOptions, Help: "where the result goes, for example type=oci,dest=app.tar or type=local,dest=out",
+			list: func(in *Inputs) *[]string { return &in.Outputs },
+		},
+		{
+			Name: "annotations", Flag: "annotation", Kind: KindLines, Help: "annotation KEY=VALUE of the manifests, or of the documents before a colon: index,manifest[linux/arm64]:KEY=VALUE",
+			list: func(in *Inputs) *[]string { return &in.Annotations },
+		},
+		{
+			Name: "attests", Flag: "attest", Kind: KindOptions, Help: "attestation of each platform, for example type=provenance,mode=max or type=sbom",
+			list: func(in *Inputs) *[]string { return &in.Attests },
+		},
+		{
+			Name: "provenance", Flag: "provenance", Kind: KindText, Help: "how each platform was built: min, max, attributes as mode=max,builder-id=URL, or false (default: min for several platforms)",
+			text: func(in *Inputs) *string { return &in.Provenance },
+		},
+		{
+			Name: "sbom", Flag: "sbom", Kind: KindText, Help: "what each platform's image holds: true, or attributes as generator=IMAGE",
+			text: func(in *Inputs) *string { return &in.SBOM },
 		},
 	}
 }
@@ -210,7 +171,7 @@ func proofInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.QEMUCPU },
 		},
 		{
-			Name: "verify", Flag: "verify", Kind: KindText, Default: "static", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
+			Name: "verify", Flag: "verify", Kind: KindText, Default: "full", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
 			text: func(in *Inputs) *string { return &in.Verify },
 		},
 		{
@@ -322,6 +283,14 @@ func outputInputs() []Input {
 		{
 			Name: "report", Flag: "report", Kind: KindText, Help: "file to write the JSON report to",
 			text: func(in *Inputs) *string { return &in.Report },
+		},
+		{
+			Name: "iidfile", Flag: "iidfile", Kind: KindText, Help: "file to write the image's digest to: of the index, or of the config if there is one platform",
+			text: func(in *Inputs) *string { return &in.IIDFile },
+		},
+		{
+			Name: "metadata-file", Flag: "metadata-file", Kind: KindText, Help: "file to write digests and names to, as JSON under the keys of docker buildx build",
+			text: func(in *Inputs) *string { return &in.MetadataFile },
 		},
 		{
 			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto", Help: "auto, plain, tty or quiet",

@@ -63,7 +63,7 @@ func (r *reader) secrets(p *Plan) []Secret {
 	// Any part of a text may be a secret, so none is shown.
 	for i, text := range r.in.SecretEnvs {
 		id, variable, found := strings.Cut(text, "=")
-		if !found || id == "" || variable == "" {
+		if !found || id == "" {
 			r.problem("--secret-env", "", fmt.Sprintf("number %d is not NAME=VARIABLE", i+1), "for example --secret-env token=TOKEN")
 			continue
 		}
@@ -81,13 +81,22 @@ func (r *reader) secrets(p *Plan) []Secret {
 	}
 	for i, text := range r.in.SecretFiles {
 		id, file, found := strings.Cut(text, "=")
-		if !found || id == "" || file == "" {
+		if !found || id == "" {
 			r.problem("--secret-file", "", fmt.Sprintf("number %d is not NAME=FILE", i+1), "for example --secret-file token=token.txt")
+			continue
+		}
+		if file == "" {
+			p.Notes = append(p.Notes, emptySecret(id))
 			continue
 		}
 		r.secretFromFile("--secret-file", id, file, add)
 	}
 	return out
+}
+
+// emptySecret is what is said where docker/build-push-action warns.
+func emptySecret(id string) string {
+	return fmt.Sprintf("secret %q is empty: the build goes without it", id)
 }
 
 // secretText reads one of the environment's secrets: NAME=VALUE, or as a flag.
@@ -103,7 +112,7 @@ func (r *reader) secretText(p *Plan, i int, text string, add func(Secret)) {
 	case len(value) > secretsprovider.MaxSecretSize:
 		r.problem("--secret", id, tooBig, "leave out what steps do not need")
 	case value == "":
-		p.Notes = append(p.Notes, fmt.Sprintf("secret %q is empty: the build goes without it", id))
+		p.Notes = append(p.Notes, emptySecret(id))
 	default:
 		add(Secret{ID: id, Value: []byte(value)})
 	}
@@ -154,6 +163,10 @@ func (r *reader) secretFromSpec(p *Plan, spec secretSpec, add func(Secret)) {
 
 // secretFromVariable leaves a secret out that has no value: CI hosts give none to builds of somebody else's branch.
 func (r *reader) secretFromVariable(p *Plan, id, variable string, add func(Secret)) {
+	if variable == "" {
+		p.Notes = append(p.Notes, emptySecret(id))
+		return
+	}
 	value := r.world.Getenv(variable)
 	if value == "" {
 		p.Notes = append(p.Notes, fmt.Sprintf("secret %q: the variable %s is empty or not set, and the build goes without the secret", id, variable))

@@ -39,8 +39,8 @@ func TestNewReadsSecrets(t *testing.T) {
 	p := newPlan(t, with(func(in *plan.Inputs) {
 		in.Secrets = []string{"id=file,src=one/ca.pem", "id=env,env=TOKEN", "type=env,id=typed,src=TOKEN", "id=mysecret", "type=file,id=source,source=two/ca.pem"}
 		in.SecretTexts = []string{"GITHUB_TOKEN=abc,def=ghi\n", "id=spec,env=GH", "EMPTY="}
-		in.SecretEnvs = []string{"named=TOKEN", "unset=NOTHING"}
-		in.SecretFiles = []string{"there=two/key.pem"}
+		in.SecretEnvs = []string{"named=TOKEN", "unset=NOTHING", "noenv="}
+		in.SecretFiles = []string{"there=two/key.pem", "nofile="}
 	}), env)
 	want := map[string]string{
 		"file": "authority one", "env": "from the environment", "typed": "from the environment", "mysecret": "by its own name",
@@ -53,7 +53,7 @@ func TestNewReadsSecrets(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("secrets differ (-want +got):\n%s", diff)
 	}
-	for _, id := range []string{`"EMPTY"`, `"unset"`} {
+	for _, id := range []string{`"EMPTY"`, `"unset"`, `"noenv"`, `"nofile"`} {
 		if !slices.ContainsFunc(p.Notes, func(note string) bool { return strings.Contains(note, id) }) {
 			t.Errorf("the notes %q do not say that %s is left out", p.Notes, id)
 		}

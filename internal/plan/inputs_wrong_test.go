@@ -16,6 +16,7 @@ import (
 // Each new input says what is wrong with it, and shows nothing that may be secret.
 func TestNewRefusesWhatABuildCannotBeAskedFor(t *testing.T) {
 	t.Parallel()
+	w := keysAndSecrets(t)
 	list := func(field func(*plan.Inputs) *[]string, values ...string) func(*plan.Inputs) {
 		return func(in *plan.Inputs) { *field(in) = values }
 	}
@@ -72,7 +73,7 @@ func TestNewRefusesWhatABuildCannotBeAskedFor(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := plan.New(with(test.change), keysAndSecrets(t))
+			_, err := plan.New(with(test.change), w)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("New():\n got %v\nwant %s", err, test.want)
 			}

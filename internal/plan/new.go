@@ -16,19 +16,24 @@ import (
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
 func New(in Inputs, world World) (*Plan, error) {
 	r := &reader{in: in, world: world}
+	to := r.destinations()
 	p := &Plan{
 		Target:        strings.TrimSpace(in.Target),
 		Platforms:     r.platforms(),
-		BuildArgs:     r.buildArgs(),
+		BuildArgs:     to.BuildArgs,
 		Tags:          r.tags(),
-		Push:          r.boolean("--push", in.Push),
-		Load:          r.boolean("--load", in.Load),
-		Verify:        oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		Push:          to.Push,
+		ByDigest:      to.ByDigest,
+		Form:          to.Form,
+		Load:          to.Load,
+		Outputs:       to.Outputs,
+		Attest:        r.attestations(to),
+		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:        r.policy(),
 		SmokeTest:     r.smokeTest(),
 		RegistryRetry: r.registryRetry(),
 		ForceTag:      r.boolean("--force-tag", in.ForceTag),
-		Staged:        r.staging(),
+		Staged:        to.Staged,
 		KeepHandlers:  r.boolean("--keep-handlers", in.KeepHandlers),
 		Binfmt:        oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:   r.binfmtImage(),
@@ -38,10 +43,11 @@ func New(in Inputs, world World) (*Plan, error) {
 		Steps:         r.steps(),
 		Summary:       in.Summary,
 		Report:        in.Report,
+		IIDFile:       in.IIDFile,
+		MetadataFile:  in.MetadataFile,
 		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
 	}
-	p.SourceDateEpoch = r.sourceDateEpoch(p.BuildArgs)
-	p.Push = p.Push || p.Staged != nil
+	p.SourceDateEpoch = to.SourceDateEpoch
 	r.files(p)
 	p.Overrides = r.overrides(p)
 	p.Secrets, p.SSH = r.secrets(p), r.ssh(p)
@@ -50,12 +56,25 @@ func New(in Inputs, world World) (*Plan, error) {
 	p.Builder = r.builder(p)
 	p.Steps.allowOnBuilder(&p.Builder)
 	p.QEMUCPU = r.qemuCPU(p.Platforms)
+	p.Annotations = r.annotations(p.Platforms)
 	r.contradictions(p)
-	r.outputs()
+	r.resultFiles()
+	p.Notes = append(p.Notes, p.secretWarnings()...)
 	if len(r.problems) > 0 {
 		return nil, r.problems.inOrder()
 	}
 	return p, nil
+}
+
+// destinations reads where the result goes, which decides how the rest is read.
+func (r *reader) destinations() *Plan {
+	to := &Plan{
+		BuildArgs: r.buildArgs(), Push: r.boolean("--push", r.in.Push), Load: r.boolean("--load", r.in.Load), Staged: r.staging(),
+	}
+	to.Push = to.Push || to.Staged != nil
+	to.SourceDateEpoch = r.sourceDateEpoch(to.BuildArgs)
+	r.outputs(to)
+	return to
 }
 
 // reader collects what is wrong while it reads the inputs.
@@ -154,9 +173,11 @@ func (r *reader) smokeTest() *SmokeTest {
 	return test
 }
 
-// outputs finds out, before anything is started, that a result could not be written at the end.
-func (r *reader) outputs() {
-	for _, file := range []struct{ input, path string }{{"--summary", r.in.Summary}, {"--report", r.in.Report}} {
+// resultFiles finds out, before anything is started, that a result could not be written at the end.
+func (r *reader) resultFiles() {
+	for _, file := range []struct{ input, path string }{
+		{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--iidfile", r.in.IIDFile}, {"--metadata-file", r.in.MetadataFile},
+	} {
 		if file.path == "" {
 			continue
 		}
@@ -178,8 +199,8 @@ func (r *reader) contradictions(p *Plan) {
 	} else if p.Push && len(r.in.Tags) == 0 {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
-	if p.Load && len(r.in.Platforms) > 1 {
-		r.problem("--load", "", fmt.Sprintf("the Docker engine's image store holds one platform a tag, and %d are asked for", len(r.in.Platforms)), "name one --platform, or use --push")
+	if r.in.IIDFile != "" && !p.HoldsImage() {
+		r.problem("--iidfile", r.in.IIDFile, "no image is made that has a digest", "add --push, --load or --output type=oci,dest=FILE")
 	}
 	if p.Load && p.Staged != nil {
 		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")

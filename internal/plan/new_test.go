@@ -86,11 +86,8 @@ func wrongInputs() []wrongInput {
 		{name: "a bad tag", change: func(in *plan.Inputs) { in.Tags = []string{"a:"} }, want: `--tag "a:": it is not an image reference; write [registry/]repository:tag in lower case, for example ghcr.io/owner/app:1.4`},
 		{name: "a push without a tag", change: set(func(in *plan.Inputs) *string { return &in.Push }, "true"), want: `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
 		{name: "a load without a tag", change: set(func(in *plan.Inputs) *string { return &in.Load }, "true"), want: `--load: there is no tag to load the image under; add --tag, for example --tag app:dev`},
-		{name: "a load of two platforms", change: func(in *plan.Inputs) {
-			in.Load, in.Tags, in.Platforms = "true", []string{"app:dev"}, []string{"linux/amd64", "linux/arm64"}
-		}, want: `--load: the Docker engine's image store holds one platform a tag, and 2 are asked for; name one --platform, or use --push`},
 		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
-		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, full, manifest, off`},
+		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: full, static, manifest, off`},
 		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "rawjson"), want: `--progress "rawjson": it is not one of the known values; write one of: auto, plain, tty, quiet`},
 		{name: "no context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "nowhere"), want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
 		{name: "a file as context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "Dockerfile"), want: `context "Dockerfile": there is no such folder; name the folder that holds what the Dockerfile copies`},
@@ -133,7 +130,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 		got = append(got, problem.Input)
 	}
 	want := []string{
-		"context", "--file", "--platform", "--platform", "--tag", "--push", "--load", "--build-arg", "--test", "--test-timeout", "--verify", "--ignore", "--severity",
+		"context", "--file", "--platform", "--platform", "--tag", "--build-arg", "--push", "--load", "--test", "--test-timeout", "--verify", "--ignore", "--severity",
 		"--buildkit-image", "--buildkitd-config", "--registry-retry", "--force-tag", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -29,12 +30,19 @@ type Plan struct {
 	CacheFrom      []Cache             `json:"cacheFrom,omitempty"`
 	CacheTo        []Cache             `json:"cacheTo,omitempty"`
 
-	Tags      []Tag      `json:"tags,omitempty"` // most specific first: the order in which they move
-	Push      bool       `json:"push"`
-	Load      bool       `json:"load"`
-	Verify    Level      `json:"verify"`
-	Policy    Policy     `json:"policy,omitzero"`
-	SmokeTest *SmokeTest `json:"smokeTest,omitempty"`
+	Tags []Tag `json:"tags,omitempty"` // most specific first: the order in which they move
+	Push bool  `json:"push"`
+	// ByDigest leaves the tags where they are: what is pushed has a digest and no name.
+	ByDigest bool      `json:"byDigest,omitempty"`
+	Form     ImageForm `json:"form,omitzero"` // of what is pushed
+	Load     bool      `json:"load"`
+	// Outputs are written when every platform has been verified.
+	Outputs     []Output     `json:"outputs,omitempty"`
+	Annotations []Annotation `json:"annotations,omitempty"`
+	Attest      Attestations `json:"attest,omitzero"`
+	Verify      Level        `json:"verify"`
+	Policy      Policy       `json:"policy,omitzero"`
+	SmokeTest   *SmokeTest   `json:"smokeTest,omitempty"`
 	// Staged says that the platforms are handed to another run, which will publish them: no tag moves. nil: they are not.
 	Staged *Staging `json:"staged,omitempty"`
 	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
@@ -53,10 +61,13 @@ type Plan struct {
 	// SourceDateEpoch is the time, in seconds since 1970, that the image and its files get (https://reproducible-builds.org/specs/source-date-epoch/).
 	SourceDateEpoch *int64 `json:"sourceDateEpoch,omitempty"`
 
-	Summary  string   `json:"summary,omitempty"`
-	Report   string   `json:"report,omitempty"`
-	Progress Progress `json:"progress"`
-	Notes    []string `json:"notes,omitempty"` // what was decided without being asked, for the log
+	Summary string `json:"summary,omitempty"`
+	Report  string `json:"report,omitempty"`
+	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
+	IIDFile      string   `json:"iidFile,omitempty"`
+	MetadataFile string   `json:"metadataFile,omitempty"`
+	Progress     Progress `json:"progress"`
+	Notes        []string `json:"notes,omitempty"` // what was decided without being asked, for the log
 }
 
 // BuildArg is a build argument. Only its name is ever printed: values have carried secrets in too many incidents.
@@ -125,10 +136,24 @@ type Builder struct {
 	Keep        bool          `json:"keep"`
 }
 
-// Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
-func (p *Plan) Repositories() []name.Repository { return repositories(p.Tags) }
+// HoldsImage reports whether the run stores an image anywhere, and not only files.
+func (p *Plan) HoldsImage() bool {
+	return p.Push || p.Load || slices.ContainsFunc(p.Outputs, Output.HoldsImage)
+}
 
-func repositories(tags []Tag) []name.Repository {
+// Index reports whether the result is an index: of several platforms, with attestations, or with annotations that only an index has.
+// Else it is the manifest of the only platform.
+func (p *Plan) Index() bool {
+	return len(p.Platforms) > 1 || p.Attest.Any() || slices.ContainsFunc(p.Annotations, func(a Annotation) bool {
+		return a.Target == AnnotateIndex || a.Target == AnnotateManifestDescriptor
+	})
+}
+
+// Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
+func (p *Plan) Repositories() []name.Repository { return Repositories(p.Tags) }
+
+// Repositories returns the repositories of tags, each once, in the order of the tags.
+func Repositories(tags []Tag) []name.Repository {
 	var out []name.Repository
 	seen := map[string]bool{}
 	for _, tag := range tags {

@@ -18,6 +18,7 @@ type Release struct {
 	Staged    *Staging   // nil: nothing is handed over
 	Wait      time.Duration
 	Promotion Promotion
+	ForceTag  bool
 	Verify    Level
 	Policy    Policy
 	Registries
@@ -26,23 +27,34 @@ type Release struct {
 
 // Promotion is what only promote is asked.
 type Promotion struct {
-	FromTag string   // the tag that names the image; empty: a digest does
-	Expect  *v1.Hash // what that tag must point at; nil: nobody said
-	Rules   []string // that give further tags
+	FromTag string        // the tag that names the image; empty: a digest does
+	Expect  *v1.Hash      // what that tag must point at; nil: nobody said
+	Rules   []ReleaseRule // that give further tags
 }
 
 // Registries is how registries are reached.
 type Registries struct {
 	Authorities [][]byte // further certificates to trust them by, in PEM
 	PlainHTTP   []string // hosts that speak it
+	Retry       time.Duration
 }
 
 // Repositories returns the repositories of the tags, each once, in the order of the tags.
-func (r *Release) Repositories() []name.Repository { return repositories(r.Tags) }
+func (r *Release) Repositories() []name.Repository { return Repositories(r.Tags) }
 
 // releaseRows are rows of the build's inputs that mean the same for images that exist.
 var releaseRows = []string{
-	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "summary", "report",
+	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry", "force-tag", "summary", "report",
+}
+
+// releaseHelp is what some of these rows mean there.
+var releaseHelp = map[string]string{
+	"platforms":               "platforms that must be there, and no others, for example linux/amd64,linux/arm64",
+	"tags":                    "image references to move to the result once it is verified, for example ghcr.io/owner/app:1.4",
+	"staged":                  "take the platforms that builds on many machines have handed over under a key (default: the CI host's run)",
+	"record":                  "folder with the files that builds have handed over instead of references in the registry; implies staged",
+	"buildkitd-config":        "buildkitd.toml, of which the settings of registries count",
+	"buildkitd-config-inline": "the same, as text",
 }
 
 // rows picks rows out of the build's inputs, in the order of the names.
@@ -50,9 +62,13 @@ func rows(names ...string) []Input {
 	var out []Input
 	for _, n := range names {
 		for _, input := range BuildInputs() {
-			if input.Name == n {
-				out = append(out, input)
+			if input.Name != n {
+				continue
 			}
+			if help := releaseHelp[n]; help != "" {
+				input.Help = help
+			}
+			out = append(out, input)
 		}
 	}
 	return out
@@ -60,7 +76,7 @@ func rows(names ...string) []Input {
 
 // RegistryInputs returns the inputs that say how registries are reached.
 func RegistryInputs() []Input {
-	return rows("buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas")
+	return rows("buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry")
 }
 
 // PublishInputs returns the table of the publish command's inputs.
@@ -116,17 +132,18 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Append:     r.boolean("--append", in.Append),
 		Staged:     r.staging(),
 		Wait:       r.wait(),
-		Verify:     oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
+		ForceTag:   r.boolean("--force-tag", in.ForceTag),
+		Verify:     oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
 		Policy:     r.policy(),
 		Registries: registries,
 		Summary:    in.Summary,
 		Report:     in.Report,
-		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: in.Rules},
+		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: r.releaseRules()},
 	}
 	if len(in.Platforms) > 0 {
 		out.Platforms = r.platforms()
 	}
-	r.outputs()
+	r.resultFiles()
 	r.releaseContradictions(out)
 	if len(r.problems) > 0 {
 		return nil, r.problems.inOrder()
@@ -142,13 +159,13 @@ func NewRegistries(in Inputs, world World) (Registries, InputErrors) {
 }
 
 func (r *reader) registries() (BuilderConfig, Registries) {
+	out := Registries{Retry: r.registryRetry()}
 	config, ok := r.builderConfig()
 	if !ok {
-		return nil, Registries{}
+		return nil, out
 	}
 	r.registryInputs(config)
 	r.dockerAuthorities(config)
-	var out Registries
 	_, out.Authorities = r.takeFiles(config)
 	registries := config.Registries()
 	for _, host := range slices.Sorted(maps.Keys(registries)) {
@@ -195,7 +212,7 @@ func (r *reader) releaseContradictions(out *Release) {
 	if out.Staged == nil && out.Wait > 0 {
 		r.problem("--wait", r.in.Wait, "only what is handed over is waited for", "add --staged, or leave it out")
 	}
-	if r.in.Expect != "" && r.in.FromTag == "" {
+	if out.Promotion.Expect != nil && r.in.FromTag == "" {
 		r.problem("--expect", r.in.Expect, "it is compared with what --from-tag points at, and there is none", "add --from-tag, or write the digest behind the image: IMAGE@"+r.in.Expect)
 	}
 }

@@ -7,6 +7,7 @@ type Run struct {
 	Key      string // names the run among all of the host's; empty: this is no CI run
 	Attempt  int64  // grows when the run, or a job of it, is started again; zero: the host does not say
 	Revision string // the commit; empty: the host does not say
+	URL      string // its page; empty: the host does not say
 }
 
 // Staging says how platforms are handed from the runs that build them to the one that publishes them.

@@ -14,13 +14,22 @@ import (
 // "1.4.2" and not yet "latest".
 func (r *reader) tags() []Tag {
 	var out []Tag
-	seen := map[string]bool{}
 	for _, text := range r.in.Tags {
 		tag, problem := parseTag(text)
 		if problem != nil {
 			r.problems = append(r.problems, problem)
 			continue
 		}
+		out = append(out, tag)
+	}
+	return Ordered(out)
+}
+
+// Ordered returns tags, each once, in the order in which they move: the most specific first.
+func Ordered(tags []Tag) []Tag {
+	var out []Tag
+	seen := map[string]bool{}
+	for _, tag := range tags {
 		if !seen[tag.Name()] {
 			seen[tag.Name()] = true
 			out = append(out, tag)

@@ -93,7 +93,7 @@ func split(descriptors []v1.Descriptor) (images []v1.Descriptor, attestations ma
 
 // image reads the manifest and config behind a descriptor. The platform comes from the config, not from a label.
 func (r Registry) image(ctx context.Context, repo name.Repository, descriptor v1.Descriptor) (plan.Pushed, error) {
-	out := plan.Pushed{Descriptor: descriptor}
+	var out plan.Pushed
 	err := r.do(ctx, repo, func(_ context.Context, options []remote.Option) error {
 		image, err := remote.Image(repo.Digest(descriptor.Digest.String()), options...)
 		if err != nil {
@@ -104,22 +104,52 @@ func (r Registry) image(ctx context.Context, repo name.Repository, descriptor v1
 			return err
 		}
 		raw, err := image.RawConfigFile()
-		if err != nil {
-			return err
+		if err == nil {
+			out, err = describe(descriptor, manifest, raw)
 		}
-		out.ConfigHash, out.Layers, out.Size = manifest.Config.Digest, len(manifest.Layers), 0
-		for _, layer := range manifest.Layers {
-			out.Size += layer.Size
-		}
-		return json.Unmarshal(raw, &out.Config)
+		return err
 	})
 	if err != nil {
 		return plan.Pushed{}, fmt.Errorf("image %s@%s: reading: %w", repo, descriptor.Digest, err)
+	}
+	return out, nil
+}
+
+// describe puts together what is known of an image.
+func describe(descriptor v1.Descriptor, manifest *v1.Manifest, config []byte) (plan.Pushed, error) {
+	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers)}
+	if err := json.Unmarshal(config, &out.Config); err != nil {
+		return plan.Pushed{}, err
+	}
+	for _, layer := range manifest.Layers {
+		out.Size += layer.Size
 	}
 	out.Platform = plan.PlatformOf(out.Config.Platform)
 	if out.Descriptor.Platform == nil {
 		spec := out.Platform.Spec()
 		out.Descriptor.Platform = &v1.Platform{OS: spec.OS, Architecture: spec.Architecture, Variant: spec.Variant, OSVersion: spec.OSVersion}
+	}
+	return out, nil
+}
+
+// Predicates reads which statements an attestation holds, for example https://slsa.dev/provenance/v1. Their content stays where it is.
+func (r Registry) Predicates(ctx context.Context, repo name.Repository, attestation v1.Descriptor) ([]string, error) {
+	document, err := r.Fetch(registry.JustWritten(ctx), repo, attestation.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return predicates(document.Raw)
+}
+
+// predicates reads the types of statements from the annotations of an attestation's layers, where BuildKit writes them.
+func predicates(raw []byte) ([]string, error) {
+	var manifest v1.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return nil, fmt.Errorf("attestation: reading: %w", err)
+	}
+	var out []string
+	for _, layer := range manifest.Layers {
+		out = append(out, layer.Annotations["in-toto.io/predicate-type"])
 	}
 	return out, nil
 }

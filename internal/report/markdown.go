@@ -42,6 +42,9 @@ func (r *Report) markdownEnd() string {
 	if r.begun() {
 		r.markdownTable(&b)
 	}
+	if phrase := r.attested(); phrase != "" {
+		b.WriteString(markdownText(phrase) + "\n\n")
+	}
 	r.markdownTags(&b)
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "Run it:\n\n%s", fence(r.runCommand()))

@@ -34,12 +34,15 @@ type Report struct {
 	Verify        plan.Level     `json:"verify"` // how much of each platform was checked
 	Error         string         `json:"error,omitempty"`
 	*Explanation                 // of the error, where it is a known one
-	Image         string         `json:"image,omitempty"`  // first tag and digest: what to pull
-	Digest        string         `json:"digest,omitempty"` // of the index, or of the manifest if there is one platform
+	Image         string         `json:"image,omitempty"`     // first tag and digest: what to pull
+	Digest        string         `json:"digest,omitempty"`    // of the index, or of the manifest if there is one platform
+	MediaType     string         `json:"mediaType,omitempty"` // of what has the digest
+	Size          int64          `json:"size,omitempty"`      // of its document alone
 	ImageID       string         `json:"imageID,omitempty"`
 	Loaded        bool           `json:"loaded,omitempty"` // the local Docker engine has it
 	Pushed        []string       `json:"pushed,omitempty"` // repositories that hold the digest
 	Tags          []Tag          `json:"tags,omitempty"`
+	Outputs       []Output       `json:"outputs,omitempty"` // that were written
 	Platforms     []Platform     `json:"platforms"`
 	Findings      []plan.Finding `json:"findings,omitempty"` // about the index as a whole
 	Builder       string         `json:"builder,omitempty"`  // version of BuildKit
@@ -59,22 +62,24 @@ type Tag struct {
 
 // Platform is what became of one platform.
 type Platform struct {
-	Platform  plan.Platform  `json:"platform"`
-	Status    Status         `json:"status"`
-	Node      string         `json:"node,omitempty"` // where it was built
-	Digest    string         `json:"digest,omitempty"`
-	Size      int64          `json:"size,omitempty"` // compressed layers
-	Layers    int            `json:"layers,omitempty"`
-	Execution string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing on the node runs its programs
-	Need      string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
-	Emulator  string         `json:"emulator,omitempty"`
-	Way       string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
-	RunsHere  bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
-	Crash     *Crash         `json:"crash,omitempty"`
-	Seconds   float64        `json:"seconds"` // until it was built and checked
-	Findings  []plan.Finding `json:"findings,omitempty"`
-	SmokeTest *SmokeTest     `json:"smokeTest,omitempty"`
-	Failure   *Failure       `json:"failure,omitempty"`
+	Platform plan.Platform `json:"platform"`
+	Status   Status        `json:"status"`
+	Node     string        `json:"node,omitempty"` // where it was built
+	Digest   string        `json:"digest,omitempty"`
+	Size     int64         `json:"size,omitempty"` // compressed layers
+	Layers   int           `json:"layers,omitempty"`
+	// Attestations are manifests about this platform's image: the entries of the index that others show as unknown/unknown.
+	Attestations []Attestation  `json:"attestations,omitempty"`
+	Execution    string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing on the node runs its programs
+	Need         string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
+	Emulator     string         `json:"emulator,omitempty"`
+	Way          string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
+	RunsHere     bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
+	Crash        *Crash         `json:"crash,omitempty"`
+	Seconds      float64        `json:"seconds"` // until it was built and checked
+	Findings     []plan.Finding `json:"findings,omitempty"`
+	SmokeTest    *SmokeTest     `json:"smokeTest,omitempty"`
+	Failure      *Failure       `json:"failure,omitempty"`
 }
 
 // Status says what became of one platform.
@@ -148,6 +153,8 @@ func (r *Report) headline() string {
 		return built + ", verified and published"
 	case r.Loaded:
 		return built + and + "; the Docker engine has it"
+	case r.Outcome == Built && len(r.Outputs) > 0:
+		return built + and + "; written to " + r.destinations()
 	case r.Outcome == Staged:
 		return built + and + "; handed over to publish, no tag was moved"
 	case r.Outcome == Built:

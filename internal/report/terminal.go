@@ -19,6 +19,9 @@ func (r *Report) Terminal(w io.Writer) error {
 	for _, problem := range r.terminalProblems() {
 		b.WriteString("\n" + problem)
 	}
+	if phrase := r.attested(); phrase != "" {
+		b.WriteString("\n" + phrase + "\n")
+	}
 	if len(r.Tags) > 0 {
 		b.WriteString("\n" + r.tagLines())
 	}

@@ -4,11 +4,13 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -60,10 +62,32 @@ func (e *Engine) LoadImage(ctx context.Context, archive io.Reader) error {
 		return fmt.Errorf("docker engine: loading the image: %w", err)
 	}
 	defer func() { _ = result.Close() }() // only read
-	if _, err := io.Copy(io.Discard, result); err != nil {
+	if err := loaded(result); err != nil {
 		return fmt.Errorf("docker engine: loading the image: %w", err)
 	}
 	return nil
+}
+
+// loaded reads the engine's messages about an archive. What is wrong with the archive stands there, and an archive in which it finds no
+// image that it knows is no error for it.
+func loaded(messages io.Reader) error {
+	names := 0
+	for decoder := json.NewDecoder(messages); ; {
+		var message struct{ Stream, Error string }
+		err := decoder.Decode(&message)
+		switch {
+		case errors.Is(err, io.EOF) && names == 0:
+			return errors.New("it found no image in the archive")
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case message.Error != "":
+			return errors.New(message.Error)
+		case strings.HasPrefix(message.Stream, "Loaded image"): // also "Loaded image ID"
+			names++
+		}
+	}
 }
 
 // archive is what is copied to /etc in the container: buildkitd.toml and the files that it names.

@@ -25,6 +25,9 @@ type Reference struct {
 // String is the reference as it was written.
 func (r Reference) String() string { return r.text }
 
+// Remote is the name in a registry; ok is false for what is on disk.
+func (r Reference) Remote() (ref name.Reference, ok bool) { return r.remote, r.remote != nil }
+
 // WithDigest is the reference to what was verified: with its digest instead of a tag that may move. On disk it stays as it was
 // written.
 func (r Reference) WithDigest(digest string) string {
