@@ -22,14 +22,29 @@ type moody struct {
 	mu      sync.Mutex
 	uploads []string // digests, one for each upload that was finished
 	mounts  int      // blobs that the registry took over from another repository
-	refusal func(*http.Request) int
-	refused int
+	limited int      // manifests that it does not take
 }
 
-// startMoody serves it. refusal gives the status of a refusal, or zero.
-func startMoody(t *testing.T, refusal func(*http.Request) int) *moody {
+// limit lets the registry say of the next manifests that there are too many requests.
+func (m *moody) limit(manifests int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limited = manifests
+}
+
+func (m *moody) refuses(r *http.Request) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.limited == 0 || r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/") {
+		return false
+	}
+	m.limited--
+	return true
+}
+
+func startMoody(t *testing.T) *moody {
 	t.Helper()
-	m := &moody{refusal: refusal}
+	m := &moody{}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: w.lab["LAB_REGISTRY"]})
@@ -38,15 +53,9 @@ func startMoody(t *testing.T, refusal func(*http.Request) int) *moody {
 		ModifyResponse: m.count,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		m.mu.Lock()
-		status := m.refusal(r)
-		if status != 0 {
-			m.refused++
-		}
-		m.mu.Unlock()
-		if status != 0 {
+		if m.refuses(r) {
 			_, _ = io.Copy(io.Discard, r.Body) // it is refused anyway
-			rw.WriteHeader(status)
+			rw.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
 		proxy.ServeHTTP(rw, r)
@@ -96,22 +105,16 @@ func layersOf(t *testing.T, ref string) []string {
 // to two repositories; and a tag does not lose platforms by a later run, unless that is forced.
 func TestPushOnABadDay(t *testing.T) {
 	t.Parallel()
-	limits := 7 // BuildKit makes a request five times, without a pause
-	m := startMoody(t, func(r *http.Request) int {
-		if limits > 0 && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") {
-			limits--
-			return http.StatusTooManyRequests
-		}
-		return 0
-	})
+	m := startMoody(t)
+	m.limit(7) // BuildKit makes a request five times, without a pause
 	name := strings.TrimPrefix(tag(t), w.lab["LAB_REGISTRY"]+"/")
 	first, second := m.host+"/"+name, m.host+"/copy-of-"+name
 	app := folder(t, map[string]string{"Dockerfile": "FROM busybox\nCOPY . /app/\nCMD [\"true\"]\n", "once": t.Name() + m.host})
 	r := builds(app, []string{"linux/amd64", "linux/arm64"}, "-t", first, "-t", second, "--push").run(t)
 	r.wantCode(t, 0)
 	r.wantStderr(t, "waiting  registry "+m.host+": the builder could not push to ")
-	if m.refused != 7 {
-		t.Errorf("the registry refused %d requests, want 7", m.refused)
+	if m.limited != 0 {
+		t.Errorf("the registry has %d refusals left", m.limited)
 	}
 	for _, layer := range layersOf(t, strings.Replace(first, m.host, w.lab["LAB_REGISTRY"], 1)) {
 		uploads := slices.DeleteFunc(slices.Clone(m.uploads), func(digest string) bool { return digest != layer })
@@ -134,6 +137,14 @@ func TestPushOnABadDay(t *testing.T) {
 	if got := digestOf(t, here(first)); got != both {
 		t.Errorf("the tag points at %s, want %s still", got, both)
 	}
+	m.limit(100)
+	r = builds(app, []string{"linux/amd64"}, "-t", first, "--push", "--progress", "quiet", "--registry-retry", "0").run(t)
+	r.wantCode(t, 1)
+	r.wantStderr(t, ": 429 Too Many Requests", "hint: log in, which raises the limit")
+	if strings.Contains(r.stderr, "waiting") {
+		t.Error("it has waited")
+	}
+	m.limit(0)
 	r = builds(app, []string{"linux/amd64"}, "-t", first, "--push", "--progress", "quiet", "--force-tag").run(t)
 	r.wantCode(t, 0)
 	if got := digestOf(t, here(first)); got != r.report.Digest || got == both {

@@ -1,7 +1,6 @@
 package publish_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -54,17 +52,10 @@ func serve(t *testing.T) *server {
 	return s
 }
 
-// instant is a clock whose waits take no time.
-type instant struct{}
-
-func (instant) Now() time.Time { return time.Unix(0, 0) }
-
-func (instant) Wait(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }
-
 // hasty is a registry's client that does not wait, so that it is soon at the end of its patience.
 func hasty(t *testing.T) publish.Registry {
 	t.Helper()
-	transport, err := patience.New(patience.Config{Clock: instant{}})
+	transport, err := patience.New(patience.Config{Clock: newTicking()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,12 +46,21 @@ func (t *Transport) PushAgain(ctx context.Context, failure error, try int) bool 
 // mayPassForBuilder reads the words. That we may push was checked before the build, so a 401 means a token that has become too old, and a
 // 403 is how some registries limit requests: the words for it do not reach us.
 func mayPassForBuilder(text string) bool {
-	if found := builderStatus.FindStringSubmatch(text); found != nil {
-		status, _ := strconv.Atoi(found[1]) // three digits
+	if status := builderStatusOf(text); status != 0 {
 		return slices.Contains(passing, status) || status == 401 || status == 403
 	}
 	text = strings.ToLower(text)
 	return slices.ContainsFunc(passingWords, func(words string) bool { return strings.Contains(text, words) })
+}
+
+// builderStatusOf is the status in the words of a builder, or zero.
+func builderStatusOf(text string) int {
+	found := builderStatus.FindStringSubmatch(text)
+	if found == nil {
+		return 0
+	}
+	status, _ := strconv.Atoi(found[1]) // three digits
+	return status
 }
 
 // builderHost is the registry that the words are about.

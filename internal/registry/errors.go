@@ -18,15 +18,20 @@ import (
 type GaveUpError struct {
 	Tries  int
 	Waited time.Duration
+	Spent  bool  // there were tries left, but no time to wait for them
 	Err    error // of the last try
 }
 
 // Error ends with how much was tried.
 func (e *GaveUpError) Error() string {
-	if e.Tries == 1 {
-		return fmt.Sprintf("%v; the time for waiting is used up", e.Err)
+	text := e.Err.Error() + "; tried once"
+	if e.Tries > 1 {
+		text = fmt.Sprintf("%v; tried %d times in %s", e.Err, e.Tries, e.Waited.Round(time.Second))
 	}
-	return fmt.Sprintf("%v; tried %d times in %s", e.Err, e.Tries, e.Waited.Round(time.Second))
+	if e.Spent {
+		text += ", and --registry-retry allows no further wait"
+	}
+	return text
 }
 
 // Unwrap returns the last cause.

@@ -40,13 +40,18 @@ type host struct {
 
 // wait waits until the registry may be asked again.
 func (h *host) wait(ctx context.Context) error {
-	h.mu.Lock()
-	d := h.notBefore.Sub(h.clock.Now())
-	h.mu.Unlock()
-	if d <= 0 {
-		return context.Cause(ctx)
+	for ctx.Err() == nil {
+		h.mu.Lock()
+		d := h.notBefore.Sub(h.clock.Now())
+		h.mu.Unlock()
+		if d <= 0 {
+			return nil
+		}
+		if err := h.clock.Wait(ctx, d); err != nil {
+			return err
+		}
 	}
-	return h.clock.Wait(ctx, d)
+	return context.Cause(ctx)
 }
 
 func (h *host) now() int {

@@ -31,6 +31,7 @@ type trouble struct {
 	after time.Duration // as long as the registry wants; zero: it did not say
 	young bool          // what was written is not there yet
 	pause time.Duration // that concerns this request only
+	spent bool          // there is no time to wait left
 }
 
 // judge looks at what came of a request. nil is good, or bad for good.

@@ -136,6 +136,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	began := t.clock.Now()
 	for try := 1; ; try++ {
 		if err := h.wait(request.Context()); err != nil {
+			if request.Body != nil {
+				_ = request.Body.Close() // nobody reads it any more
+			}
 			return nil, err
 		}
 		epoch := h.now()
@@ -153,7 +156,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		case trouble.young:
 			_ = response.Body.Close() // the next answer counts
 		case !again:
-			return nil, &GaveUpError{Tries: try, Waited: t.clock.Now().Sub(began), Err: trouble.err}
+			return nil, &GaveUpError{Tries: try, Waited: t.clock.Now().Sub(began), Spent: trouble.spent, Err: trouble.err}
 		case !repeatable(request):
 			return nil, &InterruptedError{Err: trouble.err}
 		}
@@ -174,6 +177,7 @@ func (t *Transport) plan(h *host, epoch int, trouble *trouble, try int) (again b
 	}
 	pause, first := h.putOff(epoch, trouble.after)
 	if pause < 0 {
+		trouble.spent = true
 		return false
 	}
 	if first {

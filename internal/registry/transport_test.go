@@ -222,8 +222,8 @@ func TestPatienceEnds(t *testing.T) {
 		want   string
 	}{
 		{"after ten tries", registry.Config{}, says(503, `{"errors":[{"code":"UNAVAILABLE","message":"down for repair"}]}`), 10, "UNAVAILABLE: down for repair; tried 10 times in "},
-		{"with the budget", registry.Config{Budget: 5 * time.Minute}, says(429, "", "Retry-After", "110"), 3, "429 Too Many Requests; tried 3 times in 3m40s"},
-		{"at once without a budget", registry.Config{Budget: time.Nanosecond}, says(502, "no route"), 1, "unexpected status code 502 Bad Gateway: no route; the time for waiting is used up"},
+		{"with the budget", registry.Config{Budget: 5 * time.Minute}, says(429, "", "Retry-After", "110"), 3, "429 Too Many Requests; tried 3 times in 3m40s, and --registry-retry allows no further wait"},
+		{"at once without a budget", registry.Config{Budget: time.Nanosecond}, says(502, "no route"), 1, "unexpected status code 502 Bad Gateway: no route; tried once, and --registry-retry allows no further wait"},
 		{"after three tries where nothing has answered", registry.Config{}, resets, 3, "EOF; tried 3 times in "},
 	}
 	for _, test := range tests {
@@ -373,7 +373,7 @@ func TestAStallEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := ask(t.Context(), transport, http.MethodGet, s.URL, "")
-	if err == nil || !strings.Contains(err.Error(), "nothing came for 100ms; the time for waiting is used up") {
+	if err == nil || !strings.Contains(err.Error(), "nothing came for 100ms; tried once, and --registry-retry allows no further wait") {
 		t.Errorf("got %v, want a stall", err)
 	}
 }
