@@ -73,14 +73,16 @@ func row(name string, cache cache, our, their figure) string {
 		our.took.Seconds()/their.took.Seconds(), mebibytes(our.peak), mebibytes(their.peak))
 }
 
-// median returns the median time and the median peak, which may be of two runs.
+// median returns the medians of times and peaks, which may be of several runs.
 func median(figures []figure) figure {
 	times := make([]time.Duration, len(figures))
+	cpu := make([]time.Duration, len(figures))
 	peaks := make([]int64, len(figures))
 	for i, f := range figures {
-		times[i], peaks[i] = f.took, f.peak
+		times[i], cpu[i], peaks[i] = f.took, f.cpu, f.peak
 	}
 	slices.Sort(times)
+	slices.Sort(cpu)
 	slices.Sort(peaks)
-	return figure{took: times[len(times)/2], peak: peaks[len(peaks)/2]}
+	return figure{took: times[len(times)/2], cpu: cpu[len(cpu)/2], peak: peaks[len(peaks)/2]}
 }
