@@ -53,7 +53,7 @@ func TestTwoRegistriesWithTwoPasswords(t *testing.T) {
 		"config.json":           config,
 		"docker-credential-lab": fmt.Sprintf("#!/bin/sh\nread -r host\nprintf '{\"ServerURL\":\"%%s\",\"Username\":\"%s\",\"Secret\":\"%s\"}' \"$host\"\n", w.lab["LAB_TLS_USER"], w.lab["LAB_TLS_PASSWORD"]),
 	})
-	if err := os.Chmod(filepath.Join(user, "docker-credential-lab"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.Chmod(filepath.Join(user, "docker-credential-lab"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	app := folder(t, map[string]string{"Dockerfile": runsAtOnce})
@@ -86,7 +86,9 @@ func TestTwoRegistriesWithTwoPasswords(t *testing.T) {
 	if after, err := os.ReadFile(filepath.Join(user, "config.json")); err != nil || string(after) != config {
 		t.Errorf("the user's configuration is now %s (%v)", after, err)
 	}
-	login := func(user, password string) string { return base64.StdEncoding.EncodeToString([]byte(user + ":" + password)) }
+	login := func(user, password string) string {
+		return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	}
 	both := fmt.Sprintf(`{"auths":{%q:{"auth":%q},%q:{"auth":%q}}}`, host, login("owner", password), w.lab["LAB_TLS_REGISTRY"], login(w.lab["LAB_TLS_USER"], w.lab["LAB_TLS_PASSWORD"]))
 	again := build(t, "DOCKER_CONFIG="+t.TempDir(), "DOCKER_AUTH_CONFIG="+both)
 	again.wantCode(t, 0)

@@ -23,7 +23,7 @@ func write(t *testing.T, path, text string) string {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //nolint:gosec // some are programs
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -56,7 +56,7 @@ func TestPlacesOfLogins(t *testing.T) {
 	docker := filepath.Join(dir, "docker")
 	write(t, filepath.Join(docker, "config.json"), fmt.Sprintf(configFile, "https://index.docker.io/v1/", "aHViOnA=")) // hub:p
 	file := write(t, filepath.Join(dir, "auth.json"), fmt.Sprintf(configFile, "file.example", "ZmlsZTpw"))             // file:p
-	podman := write(t, filepath.Join(dir, "podman.json"), fmt.Sprintf(configFile, "quay.io", "cG9kbWFuOnA="))    // podman:p
+	podman := write(t, filepath.Join(dir, "podman.json"), fmt.Sprintf(configFile, "quay.io", "cG9kbWFuOnA="))          // podman:p
 	write(t, filepath.Join(dir, ".docker", "config.json"), fmt.Sprintf(configFile, "ghcr.io", "aG9tZTpw"))             // home:p
 	tests := map[string]struct {
 		config login.Config
@@ -123,7 +123,7 @@ broken.example) echo 'the key ring is locked'; exit 1;;
 esac
 `
 
-func TestCredentialHelpers(t *testing.T) { //nolint:paralleltest // the helper is found in PATH
+func TestCredentialHelpers(t *testing.T) { // not parallel: the helper is found in PATH
 	if runtime.GOOS == "windows" {
 		t.Fatal("the helper is a shell script: this test needs a shell")
 	}
