@@ -43,6 +43,12 @@ type Request struct {
 	// Retry is told that an emulator crashed, in a step or in the smoke test of a platform, before the platform is given up. It may
 	// provide another emulator. If it reports true, the platform is tried once more. It may be nil, and be called from several goroutines.
 	Retry func(ctx context.Context, p plan.Platform, crash *Failure) (again bool)
+	// Parallel is how many platforms are built at once; 0: all.
+	Parallel int
+	// Ended is told of every platform that has come to an end, good or bad. It may be nil, and be called from several goroutines.
+	Ended func(Result)
+	// Say is told what is tried again. It may be nil, and be called from several goroutines.
+	Say func(format string, args ...any)
 	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
 	NamePlatforms bool
 }
@@ -53,6 +59,7 @@ type Result struct {
 	Done     bool     // it came to an end, good or bad; else the run ended before
 	Failure  *Failure // nil: it was built
 	Crash    *Failure // why it was tried twice; nil: it was not. What is below is from the second try
+	Retries  int      // how often it was tried again because a registry, or the way to it, had failed
 	Findings []plan.Finding
 	Test     *TestResult
 	Config   ocispec.Image
@@ -79,23 +86,14 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 	if err != nil {
 		return nil, Exported{}, err
 	}
-	status := make(chan *buildkit.SolveStatus)
 	var response *buildkit.SolveResponse
-	var g errgroup.Group
-	g.Go(func() error {
-		for message := range status {
-			j.log.add(message)
-			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
-			request.Status(message)
+	for try := 1; ; try++ {
+		response, err = j.request(ctx, builder, opt)
+		if err == nil || j.nothingGood || !j.again(ctx, "exporting", try, err) {
+			break
 		}
-		return nil
-	})
-	g.Go(func() error {
-		var err error
-		response, err = builder.Build(ctx, opt, "multiarch-action", j.run, status)
-		return err
-	})
-	err = g.Wait()
+		j.reset() // what was built is in the builder's cache
+	}
 	j.finish()
 	switch {
 	case ctx.Err() != nil:
@@ -107,6 +105,28 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 	}
 	exported, err := readExported(response.ExporterResponse)
 	return j.results, exported, err
+}
+
+// request asks the builder once, and returns when it has said everything.
+func (j *job) request(ctx context.Context, builder *buildkit.Client, opt buildkit.SolveOpt) (*buildkit.SolveResponse, error) {
+	status := make(chan *buildkit.SolveStatus)
+	var response *buildkit.SolveResponse
+	var g errgroup.Group
+	g.Go(func() error {
+		for message := range status {
+			j.log.add(message)
+			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
+			j.Status(message)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		var err error
+		response, err = builder.Build(ctx, opt, "multiarch-action", j.run, status)
+		return err
+	})
+	err := g.Wait()
+	return response, err
 }
 
 // aboutMissingPlatforms recognises the builder's warning that it was given fewer platforms than were asked for: the report says why,
@@ -129,10 +149,16 @@ type job struct {
 
 func newJob(request Request) *job {
 	j := &job{Request: request, log: newVertexLog(), started: time.Now()}
-	for _, p := range request.Plan.Platforms {
+	j.reset()
+	return j
+}
+
+// reset forgets what became of the platforms.
+func (j *job) reset() {
+	j.results = nil
+	for _, p := range j.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
-	return j
 }
 
 func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {

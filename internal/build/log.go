@@ -7,6 +7,8 @@ import (
 	"time"
 
 	buildkit "github.com/moby/buildkit/client"
+
+	"github.com/org/multiarch-action/internal/plan"
 )
 
 // Of each step the last lines are kept, to be shown if it fails; a step that prints gigabytes must not fill our memory.
@@ -26,6 +28,7 @@ type vertexLog struct {
 type stepLog struct {
 	name  string
 	tail  []byte
+	begun bool
 	ended chan struct{} // closed when it has ended, and with it its output
 }
 
@@ -36,9 +39,10 @@ func (l *vertexLog) add(message *buildkit.SolveStatus) {
 	defer l.mu.Unlock()
 	var ended []*stepLog
 	for _, v := range message.Vertexes {
-		l.step(v.Digest.String()).name = v.Name
+		s := l.step(v.Digest.String())
+		s.name, s.begun = v.Name, s.begun || v.Started != nil
 		if v.Completed != nil {
-			ended = append(ended, l.step(v.Digest.String()))
+			ended = append(ended, s)
 		}
 	}
 	for _, entry := range message.Logs {
@@ -112,6 +116,23 @@ func (l *vertexLog) find(name string) string {
 	defer l.mu.Unlock()
 	for digest, s := range l.steps {
 		if s.name == name {
+			return digest
+		}
+	}
+	return ""
+}
+
+// running returns the digest of a step of a platform that has begun and not ended, or nothing.
+func (l *vertexLog) running(p plan.Platform) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for digest, s := range l.steps {
+		select {
+		case <-s.ended:
+			continue
+		default:
+		}
+		if s.begun && (strings.HasPrefix(s.name, "["+p.String()+" ") || strings.Contains(s.name, "->"+p.Architecture()+" ")) {
 			return digest
 		}
 	}

@@ -3,16 +3,18 @@ package build
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -30,13 +32,19 @@ func (j *job) run(ctx context.Context, c gateway.Client) (*gateway.Result, error
 	if err != nil {
 		return nil, err
 	}
-	var wait sync.WaitGroup
+	var g errgroup.Group
+	if j.Parallel > 0 {
+		g.SetLimit(j.Parallel)
+	}
 	for i := range j.results {
 		if s := platforms[i]; s != nil {
-			wait.Go(func() { j.evaluate(ctx, c, &j.results[i], s) })
+			g.Go(func() error {
+				j.evaluate(ctx, c, &j.results[i], s)
+				return nil
+			})
 		}
 	}
-	wait.Wait()
+	_ = g.Wait() // failures are results
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -47,7 +55,7 @@ func (j *job) run(ctx context.Context, c gateway.Client) (*gateway.Result, error
 // each alone: BuildKit does not say which platform was at fault, and the others need not suffer.
 func (j *job) solve(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	out := make([]*solved, len(j.results))
-	result, err := c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(j.Plan.Platforms...)})
+	result, _, err := j.frontend(ctx, c, "the Dockerfile", j.Plan.Platforms...)
 	if err == nil {
 		for i, r := range j.results {
 			if out[i], err = pick(result, r.Platform); err != nil {
@@ -65,7 +73,8 @@ func (j *job) solve(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	}
 	for i := range j.results {
 		p := j.results[i].Platform
-		result, err := c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(p)})
+		result, retries, err := j.frontend(ctx, c, p.String(), p)
+		j.results[i].Retries = retries
 		if err == nil {
 			out[i], err = pick(result, p)
 		}
@@ -76,10 +85,28 @@ func (j *job) solve(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	return out, ctx.Err()
 }
 
+// frontend asks for platforms, and again where a registry could not say what a base image is.
+func (j *job) frontend(ctx context.Context, c gateway.Client, what string, platforms ...plan.Platform) (result *gateway.Result, retries int, err error) {
+	for {
+		result, err = c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(platforms...)})
+		if err == nil || !j.again(ctx, what, retries+1, err) {
+			return result, retries, err
+		}
+		retries++
+	}
+}
+
 // failed says that the frontend could not even begin with a platform.
 func (j *job) failed(i int, err error) {
 	r := &j.results[i]
 	r.Done, r.Failure, r.Duration = true, j.failure(err), time.Since(j.started)
+	j.ended(r)
+}
+
+func (j *job) ended(r *Result) {
+	if j.Ended != nil {
+		j.Ended(*r)
+	}
 }
 
 // pick takes one platform out of the frontend's result, whose form depends on how many platforms were asked for.
@@ -104,21 +131,48 @@ func pick(result *gateway.Result, p plan.Platform) (*solved, error) {
 
 // evaluate builds, checks and tests one platform, and writes what it learned into the platform's own result.
 func (j *job) evaluate(ctx context.Context, c gateway.Client, r *Result, s *solved) {
+	if ctx.Err() != nil {
+		return
+	}
 	r.Began = time.Now()
 	defer func() { r.Ended = time.Now() }()
+	whole := ctx
+	ctx, cancel := j.limited(ctx)
+	defer cancel()
 	failure := j.judge(ctx, c, r, s)
 	if crash := j.crash(ctx, r, failure); crash != nil && j.Retry != nil && j.Retry(ctx, r.Platform, crash) {
 		failure = j.tryAgain(ctx, c, r, s, crash)
 	}
-	if ctx.Err() != nil {
+	if whole.Err() != nil {
 		return // what failed then says nothing about the platform
 	}
+	if failure != nil && ctx.Err() != nil {
+		failure = &Failure{Err: context.Cause(ctx), vertex: j.log.running(r.Platform)}
+	}
 	r.Done, r.Failure, r.Duration = true, failure, time.Since(j.started)
+	j.ended(r)
+}
+
+// build executes the steps of one platform, and again those that a registry did not let come to an end.
+func (j *job) build(ctx context.Context, c gateway.Client, r *Result, s *solved) error {
+	for try := 1; ; try++ {
+		err := s.ref.Evaluate(ctx)
+		var vertex *errdefs.VertexError
+		if err == nil || !errors.As(err, &vertex) || !j.again(ctx, r.Platform.String(), try, err) {
+			return err
+		}
+		r.Retries++
+		ref, problem := solveAgain(ctx, c, s.ref, vertex.Digest)
+		if problem != nil {
+			return errors.Join(err, problem)
+		}
+		s.ref = ref
+	}
 }
 
 func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved) *Failure {
 	if s.ref != nil {
-		if err := s.ref.Evaluate(ctx); err != nil {
+		if err := j.build(ctx, c, r, s); err != nil {
 			return j.failure(err)
 		}
 	}

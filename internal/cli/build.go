@@ -154,6 +154,7 @@ func planLines(p *plan.Plan) []string {
 		lines = append(lines, "  for "+platform.String())
 	}
 	lines = append(lines, builderLines(p.Builder)...)
+	lines = append(lines, courseLines(p.Course)...)
 	if p.SmokeTest != nil {
 		lines = append(lines, "  test each with "+testText(p.SmokeTest))
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
@@ -56,6 +57,11 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	return nil
 }
 
+// published are the platforms that the index must hold: all but those that failed and may.
+func (r *run) published() []plan.Platform {
+	return slices.DeleteFunc(slices.Clone(r.plan.Platforms), func(p plan.Platform) bool { return slices.Contains(r.report.Missing, p.String()) })
+}
+
 // inOrder puts what was pushed into the plan's order and into the report.
 func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
 	var out []plan.Pushed
@@ -108,7 +114,7 @@ func (r *run) verifyIndex(ctx context.Context, document publish.Document, images
 				return err
 			}
 		}
-		r.report.Findings = append(r.report.Findings, r.verification.index(r.plan.Platforms, index, images)...)
+		r.report.Findings = append(r.report.Findings, r.verification.index(r.published(), index, images)...)
 	}
 	if plan.Failed(r.report.Findings) {
 		return errRejected

@@ -37,6 +37,9 @@ type run struct {
 	needs        []build.Need               // by platform, in the plan's order; empty: nobody looked
 	placed       map[string]plan.Assignment // by platform: where it was built
 	crashes      crashes
+	leftOut      map[string]*build.Failure // by platform: what preflight found about one that may fail
+	resources    setup.Resources           // of the builder on this machine
+	configured   func()                    // to be called when it is settled how the builder reaches registries
 	verification verification
 }
 
@@ -122,11 +125,17 @@ func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := r.newFleet(display)
+	building, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	f := r.newFleet(display, stop)
+	platforms := r.toBuild(f)
 	if len(r.nodes) == 1 {
-		err = f.runAlone(ctx, r.plan.Platforms)
+		err = f.runAlone(building, platforms)
 	} else {
-		f.run(ctx, r.plan.Platforms)
+		f.run(building, platforms)
+	}
+	if errors.Is(context.Cause(building), errFailFast) && ctx.Err() == nil {
+		err = nil // the platform that ended the others says why
 	}
 	err = errors.Join(err, closeDisplay())
 	r.placed = f.placed

@@ -40,8 +40,15 @@ type Inputs struct {
 	Binfmt                string
 	BinfmtImage           string
 
+	Preflight       string
+	Parallel        string
+	FailFast        string
+	AllowFailure    []string
+	PlatformTimeout string
+
 	Summary  string
 	Report   string
+	JUnit    string
 	Progress string
 }
 
@@ -89,7 +96,7 @@ func (i Input) Label() string {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), outputInputs())
+	return slices.Concat(imageInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), courseInputs(), outputInputs())
 }
 
 // imageInputs are what is built, and where it goes.
@@ -252,7 +259,12 @@ func outputInputs() []Input {
 			text: func(in *Inputs) *string { return &in.Report },
 		},
 		{
-			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto", Help: "auto, plain, tty or quiet",
+			Name: "junit", Flag: "junit", Kind: KindText, Help: "file to write the report to as JUnit XML, for GitLab and Jenkins",
+			text: func(in *Inputs) *string { return &in.JUnit },
+		},
+		{
+			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto",
+			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet; rawjson: BuildKit's messages as JSON",
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}

@@ -32,9 +32,11 @@ func New(in Inputs, world World) (*Plan, error) {
 		SourceDateEpoch: r.sourceDateEpoch(),
 		Summary:         in.Summary,
 		Report:          in.Report,
-		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
+		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
+		JUnit:           in.JUnit,
 	}
 	p.Context, p.Dockerfile = r.files()
+	p.Course = r.course(p.Platforms)
 	p.Builder = r.builder(p)
 	p.QEMUCPU = r.qemuCPU(p.Platforms)
 	r.contradictions(p)
@@ -197,7 +199,7 @@ func (r *reader) files() (context, dockerfile string) {
 
 // outputs finds out, before anything is started, that a result could not be written at the end.
 func (r *reader) outputs() {
-	for _, file := range []struct{ input, path string }{{"--summary", r.in.Summary}, {"--report", r.in.Report}} {
+	for _, file := range []struct{ input, path string }{{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--junit", r.in.JUnit}} {
 		if file.path == "" {
 			continue
 		}

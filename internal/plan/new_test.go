@@ -91,7 +91,7 @@ func wrongInputs() []wrongInput {
 		}, want: `--load: the Docker engine's image store holds one platform a tag, and 2 are asked for; name one --platform, or use --push`},
 		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
 		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, full, manifest, off`},
-		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "rawjson"), want: `--progress "rawjson": it is not one of the known values; write one of: auto, plain, tty, quiet`},
+		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "json"), want: `--progress "json": it is not one of the known values; write one of: auto, plain, tty, quiet, rawjson`},
 		{name: "no context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "nowhere"), want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
 		{name: "a file as context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "Dockerfile"), want: `context "Dockerfile": there is no such folder; name the folder that holds what the Dockerfile copies`},
 		{name: "no Dockerfile in the context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "empty"), want: `--file "/src/empty/Dockerfile": there is no such Dockerfile; name it with --file, relative to the working directory`},

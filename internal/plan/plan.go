@@ -33,8 +33,11 @@ type Plan struct {
 	// SourceDateEpoch is the time, in seconds since 1970, that the image and its files get (https://reproducible-builds.org/specs/source-date-epoch/).
 	SourceDateEpoch *int64 `json:"sourceDateEpoch,omitempty"`
 
+	Course Course `json:"course"`
+
 	Summary  string   `json:"summary,omitempty"`
 	Report   string   `json:"report,omitempty"`
+	JUnit    string   `json:"junit,omitempty"`
 	Progress Progress `json:"progress"`
 	Notes    []string `json:"notes,omitempty"` // what was decided without being asked, for the log
 }
@@ -67,10 +70,11 @@ type Progress string
 
 // The ways to show progress.
 const (
-	ProgressAuto  Progress = "auto"
-	ProgressPlain Progress = "plain"
-	ProgressTTY   Progress = "tty"
-	ProgressQuiet Progress = "quiet"
+	ProgressAuto    Progress = "auto"
+	ProgressPlain   Progress = "plain"
+	ProgressTTY     Progress = "tty"
+	ProgressQuiet   Progress = "quiet"
+	ProgressRawJSON Progress = "rawjson"
 )
 
 // SmokeTest is a command that must succeed in the image of every platform.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -55,6 +56,9 @@ func (r *Report) markdownEnd() string {
 func (r *Report) sign() string {
 	switch r.Outcome {
 	case Published, Built:
+		if len(r.Missing) > 0 {
+			return "⚠️"
+		}
 		return "✅"
 	case Cancelled:
 		return "⏹️"
@@ -76,7 +80,7 @@ func (r *Report) markdownTable(b *strings.Builder) {
 		if p.Layers > 0 {
 			layers = fmt.Sprint(p.Layers)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.Status, cell(shortDigest(p.Digest)), size(p.Size),
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.status(), cell(shortDigest(p.Digest)), size(p.Size),
 			layers, node(cell(p.Node)), markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.SmokeTest.phrase()))
 	}
 	b.WriteString("\n")
@@ -108,7 +112,7 @@ func (r *Report) markdownProblems() []string {
 		}
 	}
 	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {
-		for _, f := range r.Findings {
+		for _, f := range slices.Concat(r.Preflight, r.Findings) {
 			if f.Severity == severity {
 				out = append(out, markdownFinding(f))
 			}

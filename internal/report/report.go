@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -40,9 +41,11 @@ type Report struct {
 	Pushed        []string       `json:"pushed,omitempty"` // repositories that hold the digest
 	Tags          []Tag          `json:"tags,omitempty"`
 	Platforms     []Platform     `json:"platforms"`
-	Findings      []plan.Finding `json:"findings,omitempty"` // about the index as a whole
-	Builder       string         `json:"builder,omitempty"`  // version of BuildKit
-	Nodes         []Node         `json:"nodes,omitempty"`    // that were built on, or were to be
+	Missing       []string       `json:"missing,omitempty"`   // platforms that failed, as they were allowed to: the result is without them
+	Preflight     []plan.Finding `json:"preflight,omitempty"` // what was found before anything was built
+	Findings      []plan.Finding `json:"findings,omitempty"`  // about the index as a whole
+	Builder       string         `json:"builder,omitempty"`   // version of BuildKit
+	Nodes         []Node         `json:"nodes,omitempty"`     // that were built on, or were to be
 	Notes         []string       `json:"notes,omitempty"`
 	Stages        []Stage        `json:"stages,omitempty"`
 	Seconds       float64        `json:"seconds"`
@@ -70,7 +73,9 @@ type Platform struct {
 	Way       string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
 	RunsHere  bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
 	Crash     *Crash         `json:"crash,omitempty"`
-	Seconds   float64        `json:"seconds"` // until it was built and checked
+	Retries   int            `json:"retries,omitempty"` // because a registry, or the way to it, had failed
+	Allowed   bool           `json:"allowed,omitempty"` // to fail: the result is without it
+	Seconds   float64        `json:"seconds"`           // until it was built and checked
 	Findings  []plan.Finding `json:"findings,omitempty"`
 	SmokeTest *SmokeTest     `json:"smokeTest,omitempty"`
 	Failure   *Failure       `json:"failure,omitempty"`
@@ -140,6 +145,11 @@ func (r *Report) headline() string {
 	if r.Verify == plan.VerifyOff {
 		and = ", not verified"
 	}
+	return r.end(good, built, and) + r.withoutPhrase()
+}
+
+// end says how the run ended.
+func (r *Report) end(good int, built, and string) string {
 	switch {
 	case r.Outcome == Published && r.Verify == plan.VerifyOff:
 		return built + " and published" + and
@@ -157,6 +167,14 @@ func (r *Report) headline() string {
 		return "failed before a platform was built; " + r.tagsPhrase()
 	}
 	return fmt.Sprintf("failed: %d of %d platforms are good; %s", good, len(r.Platforms), r.tagsPhrase())
+}
+
+// withoutPhrase says loudly what the result lacks.
+func (r *Report) withoutPhrase() string {
+	if len(r.Missing) == 0 {
+		return ""
+	}
+	return "; WITHOUT " + strings.Join(r.Missing, ", ") + ", which failed and may"
 }
 
 func (r *Report) tagsPhrase() string {
@@ -212,6 +230,14 @@ func (p Platform) execution() string {
 		text += ", second try"
 	}
 	return text
+}
+
+// status says what became of the platform, and loudly if the result is without it.
+func (p Platform) status() string {
+	if p.Allowed {
+		return strings.ToUpper(string(p.Status)) + ", LEFT OUT"
+	}
+	return string(p.Status)
 }
 
 // tally counts findings by their severity, apart from those that are ignored.

@@ -57,7 +57,7 @@ func (r *Report) table() string {
 			layers = fmt.Sprint(p.Layers)
 		}
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s%s\t%.1fs\t%s\t%s",
-			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.SmokeTest.phrase()))
+			p.Platform, p.status(), shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.SmokeTest.phrase()))
 	}
 	return aligned(rows)
 }
@@ -123,6 +123,11 @@ func (r *Report) terminalProblems() []string {
 		}
 	}
 	for _, severity := range []plan.Severity{plan.SeverityWarning, plan.SeverityError} {
+		for _, f := range r.Preflight {
+			if f.Severity == severity {
+				out = append(out, Platform{}.finding(f))
+			}
+		}
 		for _, p := range r.Platforms {
 			for _, f := range p.Findings {
 				if f.Severity == severity {
