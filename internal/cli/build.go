@@ -182,6 +182,9 @@ func testText(t *plan.SmokeTest) string {
 
 // say tells people what is going on, one line at a time.
 func (a *app) say(stage, format string, args ...any) {
+	if a.muted {
+		return
+	}
 	fmt.Fprintf(a.Stderr, "%-8s %s\n", stage, fmt.Sprintf(format, args...))
 }
 

@@ -54,6 +54,7 @@ func Run(ctx context.Context, world World) int {
 type app struct {
 	World
 	host       *ci.Host
+	muted      bool // nothing is said, because programs read standard error
 	understood bool // the command line; what goes wrong from then on is not the request's fault
 }
 

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/org/multiarch-action/internal/setup"
@@ -23,6 +26,19 @@ func TestDefaultParallel(t *testing.T) {
 	} {
 		if got := defaultParallel(test.has, test.platforms); got != test.want {
 			t.Errorf("%s: defaultParallel() = %d, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+func TestChecksOfPreflightAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/course.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range preflightChecks() {
+		if row := fmt.Sprintf("| `%s` | %s |\n", check[0], check[1]); !strings.Contains(string(text), row) {
+			t.Errorf("docs/course.md does not have the row %s", row)
 		}
 	}
 }

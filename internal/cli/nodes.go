@@ -276,9 +276,11 @@ func (r *run) statusOf(n *node, display progress.Display, one *sync.Mutex) func(
 	return func(message *buildkit.SolveStatus) {
 		one.Lock()
 		defer one.Unlock()
+		message.Warnings = r.warnings.fresh(message.Warnings)
 		if len(r.nodes) > 1 {
 			setApart(message, n.name)
 		}
+		r.steps.add(message)
 		display.Status(message)
 	}
 }

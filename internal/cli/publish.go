@@ -25,6 +25,7 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 		images = append(images, pushed...)
 	}
 	images = r.inOrder(images)
+	r.images = images
 	if err := r.verdict(); err != nil {
 		return err
 	}

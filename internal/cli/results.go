@@ -141,8 +141,11 @@ func (r *run) verdict() error {
 
 // publishReport writes the report everywhere that it is wanted.
 func (r *run) publishReport(asJSON bool) error {
-	foreign := r.host.Foreign() // the report quotes what the build printed
-	problems := []error{r.report.Terminal(foreign), foreign.Close(), r.outputs()}
+	problems := []error{r.outputs()}
+	if !r.muted {
+		foreign := r.host.Foreign() // the report quotes what the build printed
+		problems = append(problems, r.report.Terminal(foreign), foreign.Close())
+	}
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JSON))
 	}

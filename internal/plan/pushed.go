@@ -13,4 +13,5 @@ type Pushed struct {
 	ConfigHash v1.Hash
 	Size       int64 // bytes of the compressed layers
 	Layers     int
+	Blobs      []v1.Descriptor // the layers, lowest first
 }

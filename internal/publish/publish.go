@@ -188,7 +188,7 @@ func (r Registry) image(ctx context.Context, repo name.Repository, descriptor v1
 	if err != nil {
 		return fail(err)
 	}
-	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers)}
+	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers), Blobs: manifest.Layers}
 	if err := json.Unmarshal(raw, &out.Config); err != nil {
 		return fail(err)
 	}

@@ -21,6 +21,12 @@ func (r *Report) JUnit(w io.Writer) error {
 	case r.Outcome != Published && r.Outcome != Built:
 		result.Failure = &junitProblem{Message: visible(r.headline()), Type: string(r.Outcome), Text: visible(r.Error)}
 	}
+	for _, hint := range r.Hints {
+		result.SystemOut += "\nfaster: " + visible(hint.Text)
+	}
+	for _, w := range r.Warnings {
+		result.SystemOut += "\nwarning of BuildKit: " + visible(w.place()+w.Text)
+	}
 	whole.add(result)
 	out := junitSuites{Time: fmt.Sprintf("%.3f", r.Seconds), Suites: []junitSuite{*whole}}
 	for _, p := range r.Platforms {

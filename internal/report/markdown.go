@@ -47,6 +47,9 @@ func (r *Report) markdownEnd() string {
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "Run it:\n\n%s", fence(r.runCommand()))
 	}
+	for _, hint := range r.Hints {
+		fmt.Fprintf(&b, "*Faster:* %s\n\n", markdownText(hint.Text))
+	}
 	if len(r.Stages) > 0 {
 		b.WriteString(fold("Time line", r.timeRows()))
 	}
@@ -124,6 +127,13 @@ func (r *Report) markdownProblems() []string {
 				}
 			}
 		}
+	}
+	for _, w := range r.Warnings {
+		line := "**warning of BuildKit** " + code(strings.TrimSuffix(w.place(), ": ")) + " " + markdownText(w.Text)
+		if strings.HasPrefix(w.URL, "https://") && !strings.ContainsAny(w.URL, " <>()") {
+			line += " ([more](" + w.URL + "))"
+		}
+		out = append(out, line+"\n\n")
 	}
 	for _, p := range r.Platforms {
 		if p.SmokeTest != nil && p.Status == StatusRejected {

@@ -43,9 +43,11 @@ type Report struct {
 	Platforms     []Platform     `json:"platforms"`
 	Missing       []string       `json:"missing,omitempty"`   // platforms that failed, as they were allowed to: the result is without them
 	Preflight     []plan.Finding `json:"preflight,omitempty"` // what was found before anything was built
+	Warnings      []Warning      `json:"warnings,omitempty"`  // of BuildKit, about the Dockerfile for example
 	Findings      []plan.Finding `json:"findings,omitempty"`  // about the index as a whole
 	Builder       string         `json:"builder,omitempty"`   // version of BuildKit
 	Nodes         []Node         `json:"nodes,omitempty"`     // that were built on, or were to be
+	Hints         []Hint         `json:"hints,omitempty"`     // where time or work could be saved
 	Notes         []string       `json:"notes,omitempty"`
 	Stages        []Stage        `json:"stages,omitempty"`
 	Seconds       float64        `json:"seconds"`
@@ -111,6 +113,31 @@ type Failure struct {
 	Output   []string `json:"output,omitempty"` // the last lines
 	Error    string   `json:"error"`
 	Explanation
+}
+
+// Hint is where time or work could be saved. One of the figures is set.
+type Hint struct {
+	ID      string  `json:"id"` // emulated-step, missed-cache or copy-link
+	Text    string  `json:"text"`
+	Seconds float64 `json:"seconds,omitempty"`
+	Bytes   int64   `json:"bytes,omitempty"`
+}
+
+// Warning is what BuildKit warned of.
+type Warning struct {
+	File   string   `json:"file,omitempty"`
+	Line   int      `json:"line,omitempty"`
+	Text   string   `json:"text"`
+	Detail []string `json:"detail,omitempty"`
+	URL    string   `json:"url,omitempty"`
+}
+
+// place names file and line, with a colon behind them, or is empty.
+func (w Warning) place() string {
+	if w.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", w.File, w.Line)
 }
 
 // Crash is of an emulator, after which the platform was tried once more.
@@ -202,7 +229,9 @@ func (r *Report) runCommand() string {
 	return fmt.Sprintf("docker run --rm %s    # on a machine for %s", r.Image, r.Platforms[0].Platform)
 }
 
-// size writes bytes as people read them.
+// Size writes bytes as people read them.
+func Size(bytes int64) string { return size(bytes) }
+
 func size(bytes int64) string {
 	const unit = 1000
 	if bytes == 0 {

@@ -26,6 +26,9 @@ func (r *Report) Terminal(w io.Writer) error {
 	if phrase := r.timePhrase(); phrase != "" {
 		fmt.Fprintf(&b, "  %s\n", phrase)
 	}
+	for _, hint := range r.Hints {
+		fmt.Fprintf(&b, "  faster: %s\n", visible(hint.Text))
+	}
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "\n  %s\n\nrun it:\n\n  %s\n", r.Image, r.runCommand())
 	}
@@ -121,6 +124,9 @@ func (r *Report) terminalProblems() []string {
 		if n.Problem != "" {
 			out = append(out, n.terminal())
 		}
+	}
+	for _, w := range r.Warnings {
+		out = append(out, fmt.Sprintf("warning of BuildKit: %s\n", visible(w.place()+w.Text)))
 	}
 	for _, severity := range []plan.Severity{plan.SeverityWarning, plan.SeverityError} {
 		for _, f := range r.Preflight {
