@@ -34,6 +34,23 @@ test: lab-up packages lint ## set everything up, then vet, lint and run all test
 	$$($(LAB) tool gotestsum) --format testname --rerun-fails=1 --rerun-fails-max-failures=4 --packages './e2e ./internal/setup ./internal/verify ./lab' \
 	  -- -race -count=1 -p 1 -timeout 20m -tags e2e
 
+.PHONY: release release-dry-run
+RELEASE ?= v0.0.0-dryrun
+release: ## make all of release RELEASE=v1.4.0 in bin/release: programs, sums, materials, release commit
+	go run ./release --version $(RELEASE)
+
+release-dry-run: lab-up ## make a release twice, the second time from cold caches, compare the bytes, and build its image
+	go run ./release --version $(RELEASE) --out bin/release
+	cache=$$(mktemp -d); trap 'rm -rf "$$cache"' EXIT; GOCACHE=$$cache go run ./release --version $(RELEASE) --out bin/release-again
+	diff -r bin/release/programs bin/release-again/programs
+	[ "$$(git -C bin/release/repository.git rev-parse $(RELEASE))" = "$$(git -C bin/release-again/repository.git rev-parse $(RELEASE))" ]
+	@echo "release: both are the same, byte for byte"
+	eval "$$($(LAB) env)"; export MULTIARCH_BUILDKIT_IMAGE; export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct); \
+	  for builder in one two; do bin/release/programs/multiarch-action-linux-$$(go env GOARCH) build \
+	    --platform linux/amd64,linux/arm64,linux/arm/v6,linux/ppc64le,linux/s390x,linux/riscv64 \
+	    --tag localhost:5000/release/multiarch-action:$(RELEASE) --push --test 'multiarch-action --version' \
+	    --buildkitd-config lab/buildkitd.toml --file release/Dockerfile bin/release/programs; done
+
 .PHONY: lint
 lint: ## vet and lint
 	gofmt -l . | (! grep .)
@@ -42,8 +59,10 @@ lint: ## vet and lint
 	$$($(LAB) tool actionlint)
 
 .PHONY: bench
-bench: build lab-up ## compare with the usual chain of tools, side by side
+bench: build lab-up ## compare with the usual chain of tools, builds with and without verification, and verify with crane
 	go run ./bench
+	go run ./bench -verify
+	go run ./bench -images
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (20s)

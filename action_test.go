@@ -67,11 +67,18 @@ func TestActionHasTheProgramsInputs(t *testing.T) {
 	required := requiredInputs(t)
 	var want []actionInput
 	for _, input := range plan.BuildInputs() {
-		want = append(want, actionInput{Name: input.Name, Description: input.Help, Default: input.Default, Required: slices.Contains(required, input.Label())})
+		want = append(want, actionInput{Name: input.Name, Description: input.Help, Default: defaultInAction(input), Required: slices.Contains(required, input.Label())})
 	}
 	if diff := cmp.Diff(want, entries(t, readAction(t).Inputs)); diff != "" {
 		t.Errorf("action.yml differs from plan.BuildInputs() (-program +action.yml):\n%s", diff)
 	}
+}
+
+func defaultInAction(input plan.Input) string {
+	if input.ActionDefault != "" {
+		return input.ActionDefault
+	}
+	return input.Default
 }
 
 // requiredInputs are those without which a plan is refused even where everything else is well.
@@ -167,9 +174,12 @@ func TestInputsDocument(t *testing.T) {
 		"| Input | Flag | Environment | Kind | Default | Meaning |\n|---|---|---|---|---|---|\n")
 	kinds := map[plan.Kind]string{}
 	for _, input := range plan.BuildInputs() {
-		flag := "(the argument)"
-		if input.Flag != "" {
-			flag = "`--" + input.Flag + "`"
+		flag := "`--" + input.Flag + "`"
+		switch {
+		case input.Name == "context":
+			flag = "(the argument)"
+		case input.Flag == "":
+			flag = "none: it would be in the list of processes"
 		}
 		if input.Short != "" {
 			flag = "`-" + input.Short + "`, " + flag
@@ -193,8 +203,11 @@ func TestInputsDocument(t *testing.T) {
 }
 
 var kindMeanings = map[plan.Kind]string{
-	plan.KindText:  "one value",
-	plan.KindBool:  "`true` or `false`; the flag alone means `true`",
-	plan.KindList:  "values separated by commas or lines; the flag may also be repeated",
-	plan.KindLines: "values on a line each, because they may hold commas; the flag is repeated",
+	plan.KindKey:     "one value, or `true` to have it chosen; the flag alone means `true`, with a value it is written with `=`",
+	plan.KindText:    "one value",
+	plan.KindBool:    "`true` or `false`; the flag alone means `true`",
+	plan.KindList:    "values separated by commas or lines; the flag may also be repeated",
+	plan.KindLines:   "values on a line each, because they may hold commas; the flag is repeated. A value in quotes may hold lines",
+	plan.KindOptions: "values on a line each, which are lists of options themselves; the flag is repeated",
+	plan.KindSecrets: "as lines, but blanks belong to the value",
 }

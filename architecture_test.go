@@ -21,18 +21,21 @@ const module = "github.com/org/multiarch-action"
 // mayImport is which of our packages each package may import. Stages never import each other, nor ci: only cli knows them all.
 var mayImport = map[string][]string{
 	"":                  {"internal/cli"},
-	"internal/cli":      {"internal/build", "internal/ci", "internal/explain", "internal/layers", "internal/plan", "internal/progress", "internal/publish", "internal/report", "internal/setup", "internal/source", "internal/verify"},
+	"internal/cli":      {"internal/build", "internal/ci", "internal/explain", "internal/folder", "internal/layers", "internal/migrate", "internal/plan", "internal/progress", "internal/publish", "internal/registry", "internal/report", "internal/setup", "internal/source", "internal/verify"},
 	"internal/plan":     {},
 	"internal/ci":       {"internal/plan"},
-	"internal/setup":    {"internal/plan"},
-	"internal/build":    {"internal/plan"},
-	"internal/publish":  {"internal/plan"},
+	"internal/setup":    {"internal/plan", "internal/registry"},
+	"internal/build":    {"internal/plan", "internal/registry"},
+	"internal/publish":  {"internal/plan", "internal/registry"},
 	"internal/verify":   {"internal/plan"},
 	"internal/report":   {"internal/plan", "internal/verify"},
 	"internal/progress": {},
+	"internal/folder":   {},
 	"internal/explain":  {},
 	"internal/layers":   {},
-	"internal/source":   {"internal/layers", "internal/plan"},
+	"internal/migrate":  {},
+	"internal/source":   {"internal/layers", "internal/plan", "internal/registry"},
+	"internal/registry": {},
 	"internal/golden":   {}, // for tests
 
 	"internal/verify/corpus": {}, // for tests

@@ -84,6 +84,7 @@ func (b *bench) time(ctx context.Context, steps ...step) (figure, error) {
 		if err := cmd.Run(); err != nil {
 			return figure{}, fmt.Errorf("%s: %w\n%s", strings.Join(s, " "), err, text.String())
 		}
+		f.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			f.peak = max(f.peak, usage.Maxrss<<10)
 		}

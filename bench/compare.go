@@ -29,7 +29,8 @@ const (
 // figure is one run of one side.
 type figure struct {
 	took time.Duration
-	peak int64 // bytes; of the largest process of the side's own, without the engine and BuildKit, which both sides share
+	cpu  time.Duration // of the side's own processes
+	peak int64         // bytes; of the largest process of the side's own, without the engine and BuildKit, which both sides share
 }
 
 // compare measures both sides turn by turn and gives a row of the table.
@@ -81,5 +82,5 @@ func median(figures []figure) figure {
 	}
 	slices.Sort(times)
 	slices.Sort(peaks)
-	return figure{times[len(times)/2], peaks[len(peaks)/2]}
+	return figure{took: times[len(times)/2], peak: peaks[len(peaks)/2]}
 }

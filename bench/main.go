@@ -1,6 +1,7 @@
 // Command bench measures multiarch-action beside the chain of tools that people use today, in one run, on the same engine, the same BuildKit
 // image, registry and emulators, turn by turn. It prints medians and their ratio; absolute times mean nothing on a shared machine.
-// Start it by `make bench`.
+// With -verify it measures what verification adds to builds of ours, and with -images how verify compares with reading an image by crane.
+// Start all three by `make bench`.
 package main
 
 import (
@@ -17,9 +18,20 @@ func main() {
 	runs := flag.Int("runs", 3, "counted runs of each side")
 	only := flag.String("only", "", "comma-separated workloads (default: all)")
 	allow := flag.Bool("allow-handlers", false, "measure builds, though not setup, where others have registered emulators")
+	levels := flag.Bool("verify", false, "measure what verification adds to a build of ours, instead")
+	images := flag.Bool("images", false, "measure verify of an image that exists, instead")
+	states := flag.String("states", "", "comma-separated states of the builder that -verify measures: cold, warm, new (default: all)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *runs, *only, *allow)
+	var err error
+	switch {
+	case *levels:
+		err = with(ctx, func(b *bench) error { return compareLevels(ctx, b, *runs, *only, *states) })
+	case *images:
+		err = with(ctx, func(b *bench) error { return compareImages(ctx, b, *runs) })
+	default:
+		err = with(ctx, func(b *bench) error { return run(ctx, b, *runs, *only, *allow) })
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -39,16 +51,21 @@ not counted: a first run of each side, where it is short or fills the cache; bui
 %-10s %-6s %14s %14s %8s %12s %12s
 `
 
-func run(ctx context.Context, runs int, only string, allowHandlers bool) error {
+// with takes away afterwards what measurements share.
+func with(ctx context.Context, do func(*bench) error) error {
 	b, err := newBench(ctx)
 	if err != nil {
 		return err
 	}
 	defer b.close()
+	return do(b)
+}
+
+func run(ctx context.Context, b *bench, runs int, only string, allowHandlers bool) error {
 	fmt.Printf(head, runs, installer, len(platforms), distance.Delay, distance.BytesPerSecond*8/1_000_000, b.image,
 		"WORKLOAD", "CACHE", "OURS", "CHAIN", "RATIO", "OUR PEAK", "CHAIN PEAK")
 	for _, w := range workloads(b) {
-		if only != "" && !strings.Contains(","+only+",", ","+w.name+",") {
+		if !wanted(only, w.name) {
 			continue
 		}
 		if err := w.prepare(ctx, &w); err != nil {
@@ -68,4 +85,9 @@ func run(ctx context.Context, runs int, only string, allowHandlers bool) error {
 		}
 	}
 	return nil
+}
+
+// wanted reports whether a workload is in a list, which is empty for all.
+func wanted(only, name string) bool {
+	return only == "" || strings.Contains(","+only+",", ","+name+",")
 }

@@ -9,13 +9,14 @@ import (
 // ours builds as a newcomer does.
 type ours struct {
 	*bench
-	kept string // the running builder, for warm runs
+	kept string   // the running builder, for warm runs
+	more []string // further flags
 }
 
 func (o *ours) build(w workload, more ...string) step {
 	return append(step{
 		o.program, "build", "--platform", strings.Join(platforms, ","), "-t", w.ref("ours"), "--push", "--progress", "plain", w.folder,
-	}, more...)
+	}, append(more, o.more...)...)
 }
 
 func (o *ours) cold(ctx context.Context, w workload) (figure, error) {
@@ -23,8 +24,10 @@ func (o *ours) cold(ctx context.Context, w workload) (figure, error) {
 }
 
 func (o *ours) start(ctx context.Context, w workload) error {
-	text, err := o.command(ctx, o.program, "build", "--platform", "linux/amd64", "--buildkitd-config", w.config,
-		"--buildkit-image", o.image, "-t", w.ref("ours"), "--push", "--keep-builder", "--progress", "quiet", "examples/hello")
+	text, err := o.command(ctx, append([]string{
+		o.program, "build", "--platform", "linux/amd64", "--buildkitd-config", w.config,
+		"--buildkit-image", o.image, "-t", w.ref("ours"), "--push", "--keep-builder", "--progress", "quiet", "examples/hello",
+	}, o.more...)...)
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func processesWith(mark string) []int {
 }
 
 // runWorkflow runs a workflow with act in its self-hosted mode, in a copy of this repository, and returns the log.
-func runWorkflow(t *testing.T, text string) (string, error) {
+func runWorkflow(t *testing.T, text string, args ...string) (string, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "repository")
 	if _, err := output("", "git", "clone", "-q", w.root, dir); err != nil {
@@ -171,7 +171,8 @@ func runWorkflow(t *testing.T, text string) (string, error) {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(t.Context(), w.act, "push", "-W", file, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server")
+	args = append([]string{"push", "-W", file, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server"}, args...)
+	cmd := exec.CommandContext(t.Context(), w.act, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "HOME="+t.TempDir(),
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOFLAGS=-buildvcs=false")

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,10 +106,11 @@ func must(t *testing.T, name string, args ...string) string {
 
 // invocation is one start of the program under test.
 type invocation struct {
-	args []string
-	env  []string
-	dir  string
-	tmp  string // its folder for temporary files, which must be empty in the end; empty: a new one
+	program string // empty: the one under test
+	args    []string
+	env     []string
+	dir     string
+	tmp     string // its folder for temporary files, which must be empty in the end; empty: a new one
 }
 
 // result is how it ended.
@@ -135,7 +137,7 @@ func (i invocation) command(ctx context.Context, t *testing.T) (cmd *exec.Cmd, r
 	if args[0] == "build" {
 		args = append([]string{"build", "--report", reportFile}, args[1:]...)
 	}
-	cmd = exec.CommandContext(ctx, w.program, args...)
+	cmd = exec.CommandContext(ctx, cmp.Or(i.program, w.program), args...)
 	cmd.Dir = i.dir
 	tmp := i.tmp
 	if tmp == "" {

@@ -4,15 +4,19 @@ package e2e
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/org/multiarch-action/internal/report"
+	"github.com/org/multiarch-action/internal/setup"
 )
 
 // localBuild builds with a buildkitd of the program's own: the lab's, with the runtime that works on this machine.
@@ -56,16 +60,35 @@ func wantNoProcess(t *testing.T, part string) {
 	}
 }
 
-func commandLinesWith(part string) []string {
-	var out []string
+func commandLinesWith(part string) []string { return slices.Collect(maps.Values(commandsWith(part))) }
+
+// commandsWith are the command lines that contain the text, by process id.
+func commandsWith(part string) map[int]string {
+	out := map[int]string{}
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
 		line, err := os.ReadFile(file)
 		if text := strings.ReplaceAll(string(line), "\x00", " "); err == nil && strings.Contains(text, part) {
-			out = append(out, text)
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			out[pid] = text
 		}
 	}
 	return out
+}
+
+// kill ends the one process with the text in its command line, apart from its guard.
+func kill(t *testing.T, text string) {
+	t.Helper()
+	found := commandsWith(text)
+	maps.DeleteFunc(found, func(_ int, line string) bool { return strings.Contains(line, setup.GuardCommand) })
+	if len(found) != 1 {
+		t.Fatalf("got the processes %v, want one with %s", found, text)
+	}
+	for pid := range found {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestLocalBuilder(t *testing.T) {
@@ -137,8 +160,13 @@ func TestLocalBuilderEndsWithTheProgram(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		signal syscall.Signal
+		daemon bool // its buildkitd is killed too, and cannot end its steps
 		step   string
-	}{{"SIGTERM", syscall.SIGTERM, "sleep 61001"}, {"SIGKILL", syscall.SIGKILL, "sleep 61002"}} {
+	}{
+		{"SIGTERM", syscall.SIGTERM, false, "sleep 61001"},
+		{"SIGKILL", syscall.SIGKILL, false, "sleep 61002"},
+		{"SIGKILL of both", syscall.SIGKILL, true, "sleep 61003"},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t, map[string]string{"Dockerfile": "FROM busybox\nRUN echo now && " + test.step + "\n"})
@@ -156,6 +184,9 @@ func TestLocalBuilderEndsWithTheProgram(t *testing.T) {
 			case <-log.seen:
 			case <-done:
 				t.Fatalf("the program has ended:\n%s", log)
+			}
+			if test.daemon {
+				kill(t, "buildkitd --config "+i.tmp)
 			}
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)

@@ -34,7 +34,7 @@ import (
 // as much memory.
 var released = sync.OnceValues(func() (string, error) {
 	program := filepath.Join(filepath.Dir(w.program), "released")
-	_, err := output(w.root, "go", "build", "-o", program, ".")
+	_, err := output(w.root, "env", "CGO_ENABLED=0", "go", "build", "-o", program, ".")
 	return program, err
 })
 
@@ -216,14 +216,38 @@ func writeLarge(to io.Writer, seed uint64, size int64) error {
 	return w.Close()
 }
 
-// What a build finds in the builder's snapshot, verify finds in the registry.
+// manyWrongFiles has a wrong program, as wrongProgram, and so many libraries that a program of ours looks at them on the builder.
+const manyWrongFiles = `FROM --platform=$BUILDPLATFORM busybox AS tools
+RUN mkdir /libraries; for i in 0 1 2 3 4 5 6 7 8 9; do cp /bin/busybox /libraries/lib$i.so; ln -s ../../../../../bin/busybox /libraries/out$i; done
+FROM scratch
+COPY --from=tools /bin/busybox /bin/app
+COPY --from=tools /libraries /usr/lib
+LABEL built=now
+ENTRYPOINT ["/bin/app"]
+`
+
+// What a build finds through the builder's API, a program of ours finds on the builder, and verify in the registry. The program of most
+// tests is linked dynamically for the race detector, so that it cannot run on the builder.
 func TestVerifyFindsWhatTheBuildFound(t *testing.T) {
 	t.Parallel()
 	ref := tag(t)
-	dir := folder(t, map[string]string{"Dockerfile": wrongProgram})
+	dir := folder(t, map[string]string{"Dockerfile": manyWrongFiles})
 	platforms := []string{"linux/amd64", "linux/arm64", "linux/s390x"}
-	built := builds(dir, platforms, "-t", ref, "--push").run(t)
+	program, err := released()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := builds(dir, platforms, "--verify", "full")
+	there.program = program
+	inspected := there.run(t)
+	inspected.wantCode(t, 3)
+	const slow = "all files are read through the builder's API"
+	if !strings.Contains(inspected.stderr, "look at its files") || strings.Contains(inspected.stderr, slow) {
+		t.Error("no program looked at the files on the builder")
+	}
+	built := builds(dir, platforms, "-t", ref, "--push", "--verify", "full").run(t)
 	built.wantCode(t, 3)
+	built.wantStderr(t, slow, "it is dynamically linked")
 	builds(dir, platforms, "-t", ref, "--push", "--verify", "off").run(t).wantCode(t, 0)
 	r := invocation{args: []string{"verify", "--json", ref}}.run(t)
 	r.wantCode(t, 3)
@@ -237,9 +261,12 @@ func TestVerifyFindsWhatTheBuildFound(t *testing.T) {
 		if diff := cmp.Diff(want, p.Findings); diff != "" {
 			t.Errorf("%s: the findings differ (-build +verify):\n%s", p.Platform, diff)
 		}
+		if diff := cmp.Diff(want, inspected.platform(t, p.Platform).Findings); diff != "" {
+			t.Errorf("%s: the findings differ (-through the API +on the builder):\n%s", p.Platform, diff)
+		}
 		found += len(want)
 	}
-	if found == 0 {
-		t.Error("nothing was found")
+	if found < 4 {
+		t.Errorf("only %d findings", found)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/registry"
 )
 
 // BaseImages is how the configs of base images are read. The zero value reads them from where their names say, with the user's docker
@@ -38,12 +39,7 @@ func (b BaseImages) resolver(ctx context.Context) *configs {
 	if c.Keychain == nil {
 		c.Keychain = authn.DefaultKeychain
 	}
-	if c.Transport == nil {
-		c.Transport = remote.DefaultTransport
-	}
-	puller, err := remote.NewPuller(
-		remote.WithAuthFromKeychain(c.Keychain), remote.WithTransport(c.Transport), remote.WithUserAgent("multiarch-action"),
-	)
+	puller, err := remote.NewPuller(append(registry.Patient(registry.Over(c.Transport)), remote.WithAuthFromKeychain(c.Keychain))...)
 	c.get = func(ref name.Reference) (*remote.Descriptor, error) {
 		if err != nil {
 			return nil, err

@@ -7,19 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	cliconfig "github.com/docker/cli/cli/config"
 	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
-	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/session/auth/authprovider"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"github.com/tonistiigi/fsutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -49,6 +46,12 @@ type Request struct {
 	Ended func(Result)
 	// Say is told what is tried again. It may be nil, and be called from several goroutines.
 	Say func(format string, args ...any)
+	// CacheProblem is told of a cache that could not be used; nil: nobody is.
+	CacheProblem func(*CacheProblem)
+	// Archive returns the context, from its beginning, where it came by standard input.
+	Archive func() io.ReadCloser
+	// Inspector finds the program for Files.Inspect, or says why there is none; nil: Check does not use that.
+	Inspector func() (*Inspector, error)
 	// NamePlatforms names a step after its platform also where there is only one, because other builders work at others.
 	NamePlatforms bool
 }
@@ -81,9 +84,15 @@ type Exported struct {
 // All builds the platforms of a plan and returns their results in the plan's order. An error means that the builder could not
 // work; a platform that fails is no error but a result.
 func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Result, Exported, error) {
-	j := newJob(request)
+	j, err := newJob(request)
+	if err != nil {
+		return nil, Exported{}, err
+	}
 	opt, err := j.solveOpt(ctx)
 	if err != nil {
+		return nil, Exported{}, err
+	}
+	if err := j.useCaches(ctx, builder, &opt); err != nil {
 		return nil, Exported{}, err
 	}
 	var response *buildkit.SolveResponse
@@ -95,6 +104,7 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 		j.reset() // what was built is in the builder's cache
 	}
 	j.finish()
+	problem := j.cacheProblems()
 	switch {
 	case ctx.Err() != nil:
 		return j.results, Exported{}, context.Cause(ctx)
@@ -102,6 +112,8 @@ func All(ctx context.Context, builder *buildkit.Client, request Request) ([]Resu
 		return j.results, Exported{}, nil
 	case err != nil:
 		return j.results, Exported{}, fmt.Errorf("builder: %w", err)
+	case problem != nil:
+		return j.results, Exported{}, problem
 	}
 	exported, err := readExported(response.ExporterResponse)
 	return j.results, exported, err
@@ -115,18 +127,33 @@ func (j *job) request(ctx context.Context, builder *buildkit.Client, opt buildki
 	g.Go(func() error {
 		for message := range status {
 			j.log.add(message)
+			j.caches.watchImports(message)
 			message.Warnings = slices.DeleteFunc(message.Warnings, aboutMissingPlatforms)
-			j.Status(message)
+			j.status(message)
 		}
 		return nil
 	})
 	g.Go(func() error {
 		var err error
-		response, err = builder.Build(ctx, opt, "multiarch-action", j.run, status)
+		response, err = builder.Build(ctx, opt, "multiarch-action", func(building context.Context, c gateway.Client) (*gateway.Result, error) {
+			platforms, err := j.run(building, c)
+			if err != nil {
+				return nil, err
+			}
+			j.writeCaches(ctx, builder, platforms)
+			return j.good(platforms)
+		}, status)
 		return err
 	})
 	err := g.Wait()
 	return response, err
+}
+
+// status passes a message on, one at a time.
+func (j *job) status(message *buildkit.SolveStatus) {
+	j.showing.Lock()
+	defer j.showing.Unlock()
+	j.Status(message)
 }
 
 // aboutMissingPlatforms recognises the builder's warning that it was given fewer platforms than were asked for: the report says why,
@@ -141,16 +168,29 @@ var errNothingGood = errors.New("no platform is good")
 // job is one run of All. Every platform has a slot of its own in results, which only its goroutine writes.
 type job struct {
 	Request
+	sources     *sources
+	caches      cacheUse
+	showing     sync.Mutex // one message at a time
 	results     []Result
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	inspector   *Inspector
+	noInspector error // why there is none
 }
 
-func newJob(request Request) *job {
-	j := &job{Request: request, log: newVertexLog(), started: time.Now()}
+func newJob(request Request) (*job, error) {
+	sources, err := openSources(request.Plan, request.Archive)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Request: request, sources: sources, log: newVertexLog(), started: time.Now()}
+	j.noInspector = errNoInspector
+	if request.Inspector != nil {
+		j.inspector, j.noInspector = request.Inspector()
+	}
 	j.reset()
-	return j
+	return j, nil
 }
 
 // reset forgets what became of the platforms.
@@ -162,42 +202,23 @@ func (j *job) reset() {
 }
 
 func (j *job) solveOpt(ctx context.Context) (buildkit.SolveOpt, error) {
-	contextFS, err := fsutil.NewFS(j.Plan.Context)
+	attachables, err := j.sources.attachables()
 	if err != nil {
-		return buildkit.SolveOpt{}, fmt.Errorf("context %q: opening: %w", j.Plan.Context, err)
+		return buildkit.SolveOpt{}, err
 	}
-	folder := filepath.Dir(j.Plan.Dockerfile)
-	dockerfileFS, err := fsutil.NewFS(folder)
-	if err != nil {
-		return buildkit.SolveOpt{}, fmt.Errorf("folder %q of the Dockerfile: opening: %w", folder, err)
+	if j.inspector != nil {
+		j.sources.mounts[inspectorMount] = executable(j.inspector.File)
 	}
-	return buildkit.SolveOpt{
-		LocalMounts: map[string]fsutil.FS{"context": contextFS, "dockerfile": dockerfileFS},
+	opt := buildkit.SolveOpt{
+		LocalMounts: j.sources.mounts,
+		OCIStores:   j.sources.layouts,
 		// The frontend gets its attributes from run; from these the builder learns which platforms it will be given.
-		FrontendAttrs: map[string]string{"platform": platformNames(j.Plan.Platforms)},
-		Exports:       j.exports(ctx),
-		Session: []session.Attachable{authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
-			AuthConfigProvider: authprovider.LoadAuthConfig(cliconfig.LoadDefaultConfigFile(io.Discard)),
-		})},
-	}, nil
-}
-
-// frontendOpt are the attributes of the Dockerfile frontend.
-func (j *job) frontendOpt(platforms ...plan.Platform) map[string]string {
-	opt := map[string]string{"filename": filepath.Base(j.Plan.Dockerfile), "platform": platformNames(platforms)}
-	if j.Plan.Target != "" {
-		opt["target"] = j.Plan.Target
+		FrontendAttrs:       map[string]string{"platform": platformNames(j.Plan.Platforms)},
+		Exports:             j.exports(ctx),
+		Session:             attachables,
+		AllowedEntitlements: j.Plan.Steps.Entitlements,
 	}
-	for _, arg := range j.Plan.BuildArgs {
-		opt["build-arg:"+arg.Name] = arg.Value
-	}
-	if epoch := j.Plan.SourceDateEpoch; epoch != nil {
-		opt["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
-	}
-	if len(platforms) > 1 || j.NamePlatforms {
-		opt["multi-platform"] = "true"
-	}
-	return opt
+	return opt, nil
 }
 
 // exports says where good platforms go. Repositories of one registry share an entry, so that their layers are mounted

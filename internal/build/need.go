@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,30 +53,40 @@ type NeedRequest struct {
 func Needs(ctx context.Context, request NeedRequest) []Need {
 	ctx, cancel := context.WithTimeout(ctx, needTimeout)
 	defer cancel()
-	a := &analysis{NeedRequest: request, online: request.BaseImages.resolver(ctx)}
-	a.dockerfile, a.problem = a.read()
+	online := request.BaseImages.resolver(ctx)
 	needs := make([]Need, len(request.Plan.Platforms))
 	var wait sync.WaitGroup
 	for i, p := range request.Plan.Platforms {
-		wait.Go(func() { needs[i] = a.need(ctx, p) })
+		wait.Go(func() {
+			a := &analysis{NeedRequest: request, online: online}
+			a.Plan = request.Plan.For(p)
+			a.dockerfile, a.problem = a.read()
+			needs[i] = a.need(ctx, p)
+		})
 	}
 	wait.Wait()
 	return needs
 }
 
-// analysis is one call of Needs.
+// analysis is what Needs does for one platform.
 type analysis struct {
 	NeedRequest
 	dockerfile []byte
-	problem    error // why nothing can be told about any platform
+	problem    error // why nothing can be told
 	online     llb.ImageMetaResolver
 }
 
 // read returns the Dockerfile, if the converter at hand is the one that the builder will use for it.
 func (a *analysis) read() ([]byte, error) {
-	text, err := os.ReadFile(a.Plan.Dockerfile)
-	if err != nil {
-		return nil, err
+	text := a.Plan.DockerfileText
+	if a.Plan.Dockerfile != plan.Stdin {
+		if !filepath.IsAbs(a.Plan.Dockerfile) {
+			return nil, errors.New("only the builder will see the Dockerfile")
+		}
+		var err error
+		if text, err = os.ReadFile(a.Plan.Dockerfile); err != nil {
+			return nil, err
+		}
 	}
 	frontend, _, _, _ := parser.DetectSyntax(text)
 	for _, arg := range a.Plan.BuildArgs {
@@ -196,11 +207,11 @@ func (a *analysis) convert(ctx context.Context, p plan.Platform, images llb.Imag
 // buildArgs is a new map each time, because the converter changes it.
 func (a *analysis) buildArgs() map[string]string {
 	args := map[string]string{}
-	for _, arg := range a.Plan.BuildArgs {
-		args[arg.Name] = arg.Value
-	}
 	if epoch := a.Plan.SourceDateEpoch; epoch != nil {
 		args["SOURCE_DATE_EPOCH"] = strconv.FormatInt(*epoch, 10)
+	}
+	for _, arg := range a.Plan.BuildArgs {
+		args[arg.Name] = arg.Value
 	}
 	return args
 }

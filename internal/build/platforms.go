@@ -26,8 +26,8 @@ type solved struct {
 	base   []byte
 }
 
-// run is called by BuildKit inside the build. What it returns is what BuildKit exports.
-func (j *job) run(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+// run builds all platforms inside a build, and writes what became of them into the results.
+func (j *job) run(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	platforms, err := j.solve(ctx, c)
 	if err != nil {
 		return nil, err
@@ -45,54 +45,84 @@ func (j *job) run(ctx context.Context, c gateway.Client) (*gateway.Result, error
 		}
 	}
 	_ = g.Wait() // failures are results
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return j.good(platforms)
+	return platforms, ctx.Err()
 }
 
-// solve asks the frontend for all platforms at once. If that fails, as it does when a base image lacks one of them, it asks for
-// each alone: BuildKit does not say which platform was at fault, and the others need not suffer.
+// solve asks the frontend for all platforms at once that are built alike. If that fails, as it does when a base image lacks one of them,
+// it asks for each alone: BuildKit does not say which platform was at fault, and the others need not suffer.
 func (j *job) solve(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	out := make([]*solved, len(j.results))
-	result, _, err := j.frontend(ctx, c, "the Dockerfile", j.Plan.Platforms...)
-	if err == nil {
-		for i, r := range j.results {
-			if out[i], err = pick(result, r.Platform); err != nil {
-				return nil, err
+	for _, group := range j.alike() {
+		err := j.solveGroup(ctx, c, out, group)
+		if err != nil && len(group) == 1 && ctx.Err() == nil {
+			j.failed(group[0], err)
+			continue
+		}
+		for _, i := range group {
+			if err == nil || ctx.Err() != nil {
+				break
 			}
-		}
-		return out, nil
-	}
-	if ctx.Err() != nil {
-		return out, ctx.Err()
-	}
-	if len(j.results) == 1 {
-		j.failed(0, err)
-		return out, nil
-	}
-	for i := range j.results {
-		p := j.results[i].Platform
-		result, retries, err := j.frontend(ctx, c, p.String(), p)
-		j.results[i].Retries = retries
-		if err == nil {
-			out[i], err = pick(result, p)
-		}
-		if err != nil {
-			j.failed(i, err)
+			if err := j.solveGroup(ctx, c, out, []int{i}); err != nil {
+				j.failed(i, err)
+			}
 		}
 	}
 	return out, ctx.Err()
 }
 
-// frontend asks for platforms, and again where a registry could not say what a base image is.
-func (j *job) frontend(ctx context.Context, c gateway.Client, what string, platforms ...plan.Platform) (result *gateway.Result, retries int, err error) {
-	for {
-		result, err = c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(platforms...)})
-		if err == nil || !j.again(ctx, what, retries+1, err) {
-			return result, retries, err
+// alike groups the platforms, by their numbers: those that an override is for are alone.
+func (j *job) alike() [][]int {
+	var common []int
+	var groups [][]int
+	for i, r := range j.results {
+		if _, own := j.Plan.Overrides[r.Platform.String()]; own {
+			groups = append(groups, []int{i})
+		} else {
+			common = append(common, i)
 		}
-		retries++
+	}
+	if len(common) > 0 {
+		groups = append([][]int{common}, groups...)
+	}
+	return groups
+}
+
+// solveGroup asks the frontend for some platforms at once.
+func (j *job) solveGroup(ctx context.Context, c gateway.Client, out []*solved, group []int) error {
+	platforms := make([]plan.Platform, len(group))
+	for k, i := range group {
+		platforms[k] = j.results[i].Platform
+	}
+	request := gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: j.frontendOpt(platforms...)}
+	if err := j.addTargets(ctx, c, &request, platforms); err != nil {
+		return err
+	}
+	result, err := j.frontend(ctx, c, request, group)
+	if err != nil {
+		return err
+	}
+	for k, i := range group {
+		if out[i], err = pick(result, platforms[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// frontend asks for platforms, and again where a registry could not say what a base image is.
+func (j *job) frontend(ctx context.Context, c gateway.Client, request gateway.SolveRequest, group []int) (*gateway.Result, error) {
+	what := "the Dockerfile"
+	if len(group) == 1 {
+		what = j.results[group[0]].Platform.String()
+	}
+	for try := 1; ; try++ {
+		result, err := c.Solve(ctx, request)
+		if err == nil || !j.again(ctx, what, try, err) {
+			return result, err
+		}
+		for _, i := range group {
+			j.results[i].Retries++
+		}
 	}
 }
 
@@ -180,7 +210,7 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		return &Failure{Err: fmt.Errorf("%s: reading the image's config: %w", r.Platform, err)}
 	}
 	if j.Check != nil {
-		findings, err := j.Check(ctx, r.Platform, r.Config, &Files{ref: s.ref})
+		findings, err := j.Check(ctx, r.Platform, r.Config, &Files{ref: s.ref, run: j, api: c, name: r.Platform.String()})
 		if err != nil {
 			return &Failure{Err: fmt.Errorf("%s: verifying: %w", r.Platform, err)}
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
@@ -46,16 +47,17 @@ func PreflightChecks() [][2]string {
 // cannot be right, warnings of what may be meant. What cannot be told, because nobody answers or the Dockerfile cannot be read, is left
 // to the builder.
 func Preflight(ctx context.Context, request NeedRequest) []plan.Finding {
-	a := &analysis{NeedRequest: request}
-	if a.dockerfile, a.problem = a.read(); a.problem != nil {
-		return nil
-	}
 	images := request.BaseImages.resolver(ctx)
-	a.online = images
 	found := make([][]plan.Finding, len(request.Plan.Platforms))
 	var wait sync.WaitGroup
 	for i, p := range request.Plan.Platforms {
-		wait.Go(func() { found[i] = a.preflight(ctx, p, images) })
+		wait.Go(func() {
+			a := &analysis{NeedRequest: request, online: images}
+			a.Plan = request.Plan.For(p)
+			if a.dockerfile, a.problem = a.read(); a.problem == nil {
+				found[i] = a.preflight(ctx, p, images)
+			}
+		})
 	}
 	wait.Wait()
 	var out []plan.Finding
@@ -84,6 +86,9 @@ func (a *analysis) preflight(ctx context.Context, p plan.Platform, images *confi
 	found := make([]*plan.Finding, len(used))
 	var wait sync.WaitGroup
 	for i, image := range used {
+		if a.replaced(s, image.ref) {
+			continue
+		}
 		wait.Go(func() { found[i] = image.look(images, slices.Contains(image.lines, s.root())) })
 	}
 	wait.Wait()
@@ -95,6 +100,20 @@ func (a *analysis) preflight(ctx context.Context, p plan.Platform, images *confi
 		}
 	}
 	return append(out, a.arguments(p, s)...)
+}
+
+// replaced reports whether a named context may stand in for an image, or for the stage that names it. The conversion knows of none.
+func (a *analysis) replaced(s *stages, ref string) bool {
+	for _, named := range a.Plan.Contexts {
+		if s.named(named.Name, len(s.all)) >= 0 {
+			return true
+		}
+		image, err := reference.ParseNormalizedNamed(named.Name)
+		if err == nil && reference.TagNameOnly(image).String() == ref {
+			return true
+		}
+	}
+	return false
 }
 
 // usedImage is an image that the build of one platform takes something from.

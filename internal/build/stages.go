@@ -103,7 +103,7 @@ func (s *stages) follow(target int) {
 		i := s.needed[n]
 		names := []string{s.all[i].BaseName}
 		for _, command := range s.all[i].Commands {
-			names = append(names, sources(command)...)
+			names = append(names, filesFrom(command)...)
 		}
 		for _, name := range names {
 			if from := s.named(s.expand(name), i); from >= 0 && !slices.Contains(s.needed, from) {
@@ -117,7 +117,7 @@ func (s *stages) follow(target int) {
 func (s *stages) lineOf(ref string) int {
 	for _, i := range s.needed {
 		for _, command := range s.all[i].Commands {
-			for _, name := range sources(command) {
+			for _, name := range filesFrom(command) {
 				named, err := reference.ParseNormalizedNamed(s.expand(name))
 				if err == nil && reference.TagNameOnly(named).String() == ref {
 					return firstOf(command.Location())
@@ -128,8 +128,8 @@ func (s *stages) lineOf(ref string) int {
 	return s.root()
 }
 
-// sources are the names that a command takes files from.
-func sources(command instructions.Command) []string {
+// filesFrom are the names that a command takes files from.
+func filesFrom(command instructions.Command) []string {
 	var out []string
 	switch c := command.(type) {
 	case *instructions.CopyCommand:

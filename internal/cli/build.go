@@ -40,7 +40,10 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`,
 			if len(args) == 1 {
 				inputs.Context = args[0]
 			}
-			a.fromEnvironment(cmd.Flags(), &inputs)
+			defer a.stdin.close()
+			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
+				return err
+			}
 			p, err := a.plan(inputs)
 			if err != nil {
 				return err
@@ -81,55 +84,80 @@ func (f *inputFlag) Type() string { return string(f.input.Kind) }
 
 // Set keeps the text; a list grows.
 func (f *inputFlag) Set(text string) error {
-	switch {
-	case f.input.Kind == plan.KindLines:
-		list := f.input.List(f.inputs)
-		*list = append(*list, text)
-	case f.input.IsList():
-		list := f.input.List(f.inputs)
-		*list = append(*list, f.input.Kind.Split(text)...)
-	default:
+	if !f.input.IsList() {
 		*f.input.Text(f.inputs) = text
+		return nil
 	}
-	return nil
+	values, err := f.input.FlagValues(text)
+	list := f.input.List(f.inputs)
+	*list = append(*list, values...)
+	return err
 }
 
 func noOptDefault(input plan.Input) string {
-	if input.Kind == plan.KindBool {
+	if input.Kind == plan.KindBool || input.Kind == plan.KindKey {
 		return "true"
 	}
 	return ""
 }
 
-// fromEnvironment fills in what no flag has said.
-func (a *app) fromEnvironment(flags *pflag.FlagSet, inputs *plan.Inputs) {
-	for _, input := range plan.BuildInputs() {
-		said := flags.Changed(input.Flag)
-		if input.Flag == "" {
-			said = *input.Text(inputs) != ""
-		}
+// fromEnvironment fills in what the command line has not said.
+func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *plan.Inputs) error {
+	var problems plan.InputErrors
+	for _, input := range table {
 		text := a.host.Input(input.Name)
-		if said || text == "" {
-			continue
-		}
-		if input.IsList() {
-			*input.List(inputs) = input.Kind.Split(text)
-		} else {
+		switch {
+		case text == "" || said(flags, input, inputs):
+		case input.IsList():
+			values, err := input.Kind.Split(text)
+			if err != nil {
+				// The text may hold a secret.
+				problems = append(problems, &plan.InputError{Input: input.Label(), Rule: err.(*plan.InputError).Rule, Hint: err.(*plan.InputError).Hint}) //nolint:errorlint // Split returns nothing else
+			}
+			*input.Environment(inputs) = values
+		default:
 			*input.Text(inputs) = text
 		}
 	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// said tells whether the command line holds an input: as a flag, or as an argument.
+func said(flags *pflag.FlagSet, input plan.Input, inputs *plan.Inputs) bool {
+	switch {
+	case input.Flag != "":
+		return flags.Changed(input.Flag)
+	case input.IsList():
+		return len(*input.List(inputs)) > 0
+	}
+	return *input.Text(inputs) != ""
 }
 
 func (a *app) plan(inputs plan.Inputs) (*plan.Plan, error) {
-	dir, err := os.Getwd()
+	world, err := a.planWorld()
 	if err != nil {
-		return nil, fmt.Errorf("working directory: reading: %w", err)
+		return nil, err
 	}
-	p, err := plan.New(inputs, plan.World{Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs()})
+	p, err := plan.New(inputs, world)
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}
 	return p, err
+}
+
+// planWorld is what a plan may ask of the machine.
+func (a *app) planWorld() (plan.World, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return plan.World{}, fmt.Errorf("working directory: reading: %w", err)
+	}
+	return plan.World{
+		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
+		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
+	}, nil
 }
 
 func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
@@ -149,7 +177,10 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 
 // planLines say in words what would be done.
 func planLines(p *plan.Plan) []string {
-	lines := []string{"build " + p.Dockerfile + " with the context " + p.Context}
+	if method := p.Call.Method; method != plan.CallBuild {
+		return append([]string{fmt.Sprintf("ask for the %s of %s", method, p.Dockerfile)}, builderLines(p.Builder)...)
+	}
+	lines := []string{"build " + p.Dockerfile + " with the context " + plan.Printable(p.Context)}
 	for _, platform := range p.Platforms {
 		lines = append(lines, "  for "+platform.String())
 	}
@@ -162,8 +193,13 @@ func planLines(p *plan.Plan) []string {
 		for _, repo := range p.Repositories() {
 			lines = append(lines, "push by digest to "+repo.Name())
 		}
-		for _, tag := range p.Tags {
-			lines = append(lines, "move the tag "+tag.Name())
+		switch {
+		case p.Staged != nil:
+			lines = append(lines, stagingLine(p.Staged))
+		default:
+			for _, tag := range p.Tags {
+				lines = append(lines, "move the tag "+tag.Name())
+			}
 		}
 	}
 	if p.Load {
@@ -192,6 +228,9 @@ func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {
 	r, err := newRun(a, p)
 	if err != nil {
 		return err
+	}
+	if p.Call.Method != plan.CallBuild {
+		return r.ask(ctx)
 	}
 	return r.execute(ctx, asJSON)
 }

@@ -210,10 +210,13 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	part.Platforms = platforms
 	request := build.Request{
 		Plan: &part, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Parallel: r.parallel(n, len(platforms)),
-		Ended: r.failFast(endAll), Say: func(format string, args ...any) { r.say("build", format, args...) },
+		Ended: r.failFast(endAll), Archive: r.stdin.archive(), CacheProblem: r.cacheProblem, Say: func(format string, args ...any) { r.say("build", format, args...) },
 	}
 	if n.here {
 		request.Emulated, request.Retry = r.emulated, r.retry
+	}
+	if r.plan.Verify == plan.VerifyFull {
+		request.Inspector = func() (*build.Inspector, error) { return inspectorFor(n.offer.Listed) }
 	}
 	if r.engine != nil {
 		request.Load = r.engine.LoadImage
@@ -241,6 +244,19 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 		s.err = errors.New("it does not answer any more")
 	}
 	return s
+}
+
+// cacheProblem tells of a cache that could not be used. It may be called from several goroutines.
+func (r *run) cacheProblem(p *build.CacheProblem) {
+	r.noting.Lock()
+	defer r.noting.Unlock()
+	text := strings.TrimPrefix(p.Error(), "cache ")
+	if p.Missing() {
+		r.say("cache", "%s", text)
+		return
+	}
+	r.report.Notes = append(r.report.Notes, p.Error())
+	r.say("cache", "warning: %s", text)
 }
 
 // ask is an error if the node does not answer. It does not ask for platforms: that would make BuildKit look for emulators anew.

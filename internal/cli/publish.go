@@ -7,6 +7,7 @@ import (
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/report"
 )
 
@@ -28,6 +29,9 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 	r.images = images
 	if err := r.verdict(); err != nil {
 		return err
+	}
+	if r.plan.Staged != nil {
+		return r.handOver(ctx, images)
 	}
 	var document publish.Document
 	err := r.stage("publish/index", func() (err error) {
@@ -81,18 +85,18 @@ func (r *run) inOrder(images []plan.Pushed) []plan.Pushed {
 }
 
 // document is what the tags will point at: the index, stored in every repository, or the manifest where only one platform was asked
-// for, because some services refuse an index.
-func (r *run) document(ctx context.Context, images []plan.Pushed) (publish.Document, error) {
+// for and nothing is attested, because some services refuse an index. Every repository has it with the same digest then.
+func (r *run) document(ctx context.Context, images []plan.Pushed) (document publish.Document, err error) {
 	repositories := r.plan.Repositories()
-	if len(r.plan.Platforms) == 1 && len(images) == 1 {
+	if len(r.plan.Platforms) == 1 && len(images) == 1 && len(images[0].Attestations) == 0 {
 		r.report.ImageID = images[0].ConfigHash.String()
-		return r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
+		document, err = r.registry.Fetch(ctx, repositories[0], images[0].Descriptor.Digest)
+	} else if document, err = publish.Assemble(images); err == nil {
+		r.report.ImageID = document.Hash.String()
 	}
-	document, err := publish.Assemble(images)
 	if err != nil {
 		return publish.Document{}, err
 	}
-	r.report.ImageID = document.Hash.String()
 	return document, r.registry.Push(ctx, repositories, document)
 }
 
@@ -102,9 +106,10 @@ func (r *run) verifyIndex(ctx context.Context, document publish.Document, images
 	for _, repo := range r.plan.Repositories() {
 		r.report.Pushed = append(r.report.Pushed, repo.Name())
 	}
-	if len(r.plan.Platforms) == 1 {
+	if !document.Type.IsIndex() {
 		return nil
 	}
+	ctx = registry.JustWritten(ctx)
 	index, err := document.Index()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -14,6 +15,7 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/progress"
 	"github.com/org/multiarch-action/internal/publish"
+	"github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/report"
 	"github.com/org/multiarch-action/internal/setup"
 )
@@ -27,6 +29,7 @@ type run struct {
 	timeline *report.Timeline
 	registry publish.Registry
 	report   *report.Report
+	noting   sync.Mutex // one note of the report at a time, while nodes build
 
 	home         *setup.Home
 	engine       *setup.Engine
@@ -49,7 +52,7 @@ type run struct {
 }
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
-	transport, err := publish.Trusting(p.Builder.Authorities)
+	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +64,12 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
-		registry: publish.Registry{Transport: transport},
+		registry: publish.Registry{Transport: transport, ForceTag: p.ForceTag},
 		steps:    steps{}, verification: verification{level: p.Verify, policy: p.Policy},
+	}
+	r.verification.version = a.version()
+	r.verification.slow = func(why string) {
+		r.say("verify", "all files are read through the builder's API, which takes longer for images with many: %s", why)
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
@@ -71,6 +78,12 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	r.timeline = report.NewTimeline(r.started)
 	return r, nil
+}
+
+// registries is the way to all registries, by which a run should go alone. It tells when it waits.
+func (a *app) registries(patience time.Duration, authorities [][]byte) (*registry.Transport, error) {
+	patience = max(patience, time.Nanosecond) // zero stands for the default there
+	return registry.New(registry.Config{Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }})
 }
 
 // execute does everything, reports whatever became of it, and always takes away what it made.
@@ -107,6 +120,9 @@ func (r *run) stages(ctx context.Context) error {
 	}
 	// A cancelled build ends faster if its builder is gone: BuildKit's client would wait for last words.
 	defer context.AfterFunc(ctx, func() { _ = r.closeNodes(ctx) })()
+	if err := r.beginStaged(ctx); err != nil {
+		return err
+	}
 	var exported []build.Exported
 	err := r.stage("build", func() (err error) {
 		exported, err = r.build(ctx)

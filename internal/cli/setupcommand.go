@@ -39,7 +39,9 @@ that an emulator can be had for.`,
   multiarch-action setup --no-builder --json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a.fromEnvironment(cmd.Flags(), &inputs)
+			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
+				return err
+			}
 			return a.setup(cmd.Context(), inputs, flags)
 		},
 	}

@@ -16,16 +16,19 @@ import (
 
 // verification checks images at a level and by a policy, and keeps what it learns of each platform until all can be compared.
 type verification struct {
-	level  plan.Level
-	policy plan.Policy
+	level   plan.Level
+	policy  plan.Policy
+	version string           // of this program
+	slow    func(why string) // is told once why many files are read in the slow way
 
 	mu       sync.Mutex
 	programs map[string][]verify.Program // by platform
+	saidSlow sync.Once
 }
 
 // image checks a platform's files where the builder has them. It may be called for several platforms at once.
 func (v *verification) image(ctx context.Context, p plan.Platform, config ocispec.Image, files *build.Files) ([]plan.Finding, error) {
-	findings, programs, err := verify.Inspect(ctx, v.level, p, config, snapshot{files})
+	findings, programs, err := v.inspect(ctx, p, config, files)
 	if err != nil {
 		return nil, err
 	}

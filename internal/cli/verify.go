@@ -90,6 +90,7 @@ type imageVerifier struct {
 	require    []plan.Platform
 	against    *source.Reference
 	policy     plan.Policy
+	level      plan.Level
 
 	opener  source.Opener
 	reader  *layers.Reader
@@ -98,7 +99,7 @@ type imageVerifier struct {
 
 // newVerification reads what is asked. All problems are reported at once.
 func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
-	v := &imageVerifier{app: a, display: &counter{}}
+	v := &imageVerifier{app: a, level: plan.VerifyFull, display: &counter{}}
 	v.reader = layers.NewReader(layers.Limits{}, v.display.read)
 	var problems plan.InputErrors
 	reference := func(input, text string) source.Reference {
@@ -131,7 +132,9 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 	if problems = append(problems, wrong...); len(problems) > 0 {
 		return nil, problems
 	}
-	return v, nil
+	transport, err := a.registries(plan.RegistryRetry, nil)
+	v.opener.Transport = transport
+	return v, err
 }
 
 // named says of which input a problem is.

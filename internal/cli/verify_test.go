@@ -25,17 +25,29 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/org/multiarch-action/internal/golden"
+	"github.com/org/multiarch-action/internal/verify/corpus"
 )
 
 // The stories in testdata/verify verify images in a registry of the test and in folders. "image PLACE PLATFORM=PROGRAM…" makes an
 // image, whose platforms start a program of an architecture, or of no architecture: "none" is an image without its program,
-// "big" one that is larger.
+// "big" one that is larger. In "PLATFORM:OTHER=PROGRAM" the image's config says something else than its entry, or with "unknown" nothing.
 func TestVerifyStories(t *testing.T) {
 	t.Parallel()
+	stories(t, "testdata/verify")
+}
+
+// The stories in testdata/release publish and promote such images.
+func TestReleaseStories(t *testing.T) {
+	t.Parallel()
+	stories(t, "testdata/release")
+}
+
+func stories(t *testing.T, dir string) {
+	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/verify",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		UpdateScripts:       golden.Update(),
 		Setup: func(env *testscript.Env) error {
@@ -46,6 +58,7 @@ func TestVerifyStories(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "image": makeImage, "damage": damage, "cmpplain": comparePlain,
+			"digest": digestOf,
 		},
 	})
 }
@@ -65,9 +78,19 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	var last v1.Image
 	for _, arg := range args[1:] {
 		platform, program, _ := strings.Cut(arg, "=")
+		platform, says, _ := strings.Cut(platform, ":")
 		spec, err := v1.ParsePlatform(platform)
 		ts.Check(err)
-		last = programImage(ts, *spec, program)
+		config := spec
+		switch says {
+		case "":
+		case "unknown":
+			config = &v1.Platform{}
+		default:
+			config, err = v1.ParsePlatform(says)
+			ts.Check(err)
+		}
+		last = programImage(ts, *config, program)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: last, Descriptor: v1.Descriptor{Platform: spec}})
 	}
 	switch {
@@ -109,6 +132,10 @@ func programImage(ts *testscript.TestScript, platform v1.Platform, program strin
 		}
 		add("data", string(noise))
 		add("app", program64("amd64"))
+	case "armv6":
+		add("app", string(corpus.ELF{Arch: "arm", ARM: []byte{6, 6}}.Bytes()))
+	case "arm":
+		add("app", string(corpus.ELF{Arch: "arm"}.Bytes()))
 	default:
 		add("app", program64(program))
 	}
@@ -140,6 +167,32 @@ func program64(arch string) string {
 	binary.LittleEndian.PutUint32(b[64:], 1) // PT_LOAD of the whole file
 	binary.LittleEndian.PutUint64(b[96:], 120)
 	return string(b)
+}
+
+// digestOf puts the digest that a tag points at into a variable, or of its image for a platform: digest VARIABLE IMAGE [PLATFORM]. A tag
+// that is not there gives none.
+func digestOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: digest VARIABLE IMAGE [PLATFORM]")
+	}
+	ref := reference(ts, args[1])
+	got, err := remote.Get(ref)
+	if err != nil {
+		ts.Setenv(args[0], "none")
+		return
+	}
+	ts.Setenv(args[0], got.Digest.String())
+	if len(args) == 3 {
+		platform, err := v1.ParsePlatform(args[2])
+		ts.Check(err)
+		got, err = remote.Get(ref, remote.WithPlatform(*platform))
+		ts.Check(err)
+		image, err := got.Image()
+		ts.Check(err)
+		digest, err := image.Digest()
+		ts.Check(err)
+		ts.Setenv(args[0], digest.String())
+	}
 }
 
 // damage changes or removes blobs of a layout: damage DIR (layer | manifest) (change | remove).

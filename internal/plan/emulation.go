@@ -90,6 +90,8 @@ func NewSetup(in Inputs, world World) (*Plan, error) {
 		Progress:     ProgressPlain,
 		Binfmt:       oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
 		BinfmtImage:  r.binfmtImage(),
+
+		RegistryRetry: r.registryRetry(),
 	}
 	if len(in.Platforms) > 0 {
 		p.Platforms = r.platforms()
@@ -104,7 +106,8 @@ func NewSetup(in Inputs, world World) (*Plan, error) {
 
 var setupInputs = map[string]bool{
 	"platforms": true, "buildkit-image": true, "buildkitd-config": true, "buildkitd-config-inline": true, "buildkitd-flags": true,
-	"driver-opts": true, "registry-mirrors": true, "insecure-registries": true, "registry-cas": true, "binfmt": true, "binfmt-image": true,
+	"driver-opts": true, "registry-mirrors": true, "insecure-registries": true, "registry-cas": true, "registry-retry": true,
+	"binfmt": true, "binfmt-image": true,
 }
 
 // SetupInputs returns those rows of BuildInputs that concern a set-up without a build.

@@ -73,7 +73,7 @@ func TestSetupInputs(t *testing.T) {
 	}
 	want := []string{
 		"platforms", "buildkit-image", "buildkitd-config", "buildkitd-config-inline",
-		"buildkitd-flags", "driver-opts", "registry-mirrors", "insecure-registries", "registry-cas", "binfmt", "binfmt-image",
+		"buildkitd-flags", "driver-opts", "registry-mirrors", "insecure-registries", "registry-cas", "registry-retry", "binfmt", "binfmt-image",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

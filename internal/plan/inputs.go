@@ -11,7 +11,32 @@ type Inputs struct {
 	File      string
 	Target    string
 	Platforms []string
-	BuildArgs []string
+	Call      string
+
+	BuildArgs         []string
+	Labels            []string
+	PlatformOverrides string
+	BuildContexts     []string
+
+	Secrets     []string // in the form of flags
+	SecretTexts []string // in the form of the environment: NAME=VALUE
+	SecretEnvs  []string
+	SecretFiles []string
+	SSH         []string
+	GitHubToken string
+
+	NoCache        string
+	NoCacheFilters []string
+	Pull           string
+	Network        string
+	AddHosts       []string
+	ShmSize        string
+	Ulimit         []string
+	CgroupParent   string
+	Allow          []string
+
+	CacheFrom []string
+	CacheTo   []string
 
 	Tags []string
 	Push string
@@ -35,6 +60,8 @@ type Inputs struct {
 	RegistryMirrors       []string
 	InsecureRegistries    []string
 	RegistryCAs           []string
+	RegistryRetry         string
+	ForceTag              string
 	KeepBuilder           string
 	KeepHandlers          string
 	Binfmt                string
@@ -50,6 +77,17 @@ type Inputs struct {
 	Report   string
 	JUnit    string
 	Progress string
+
+	Staged string
+	Record string
+
+	// What follows is of commands that work with images which exist.
+	Sources []string
+	Append  string
+	Wait    string
+	FromTag string
+	Expect  string
+	Rules   []string
 }
 
 // Kind says how the text of an input is read.
@@ -61,19 +99,29 @@ const (
 	KindBool  Kind = "bool"
 	KindList  Kind = "list"  // separated by commas or newlines; as a flag also repeated
 	KindLines Kind = "lines" // separated by newlines only, because the values may hold commas; as a flag repeated
+	KindKey   Kind = "key"   // one value, or true to have it chosen
+	// KindOptions are lines whose quotes belong to the values, which are lists of options themselves.
+	KindOptions Kind = "options"
+	// KindSecrets are lines of which blanks are no less secret than the rest.
+	KindSecrets Kind = "secrets"
 )
 
 // Input is one row of the table that makes the flags, the environment names and the inputs of action.yml.
 type Input struct {
 	Name    string // as in action.yml; MULTIARCH_<NAME> in the environment
-	Flag    string // the long flag, without dashes; empty: the input is the positional argument
+	Flag    string // the long flag, without dashes; empty: the positional argument, or an input that must not be in a list of processes
 	Short   string // the one-letter flag, if there is one
 	Kind    Kind
 	Default string
-	Help    string // one line
+	// ActionDefault is the default in action.yml where that is an expression of GitHub's, which means nothing elsewhere.
+	ActionDefault string
+	Help          string // one line
 
 	text func(*Inputs) *string
 	list func(*Inputs) *[]string
+	// environment is where the values from the environment are kept, if they have another form there than as flags.
+	environment func(*Inputs) *[]string
+	whole       bool // as a flag it is one value, whatever commas it holds
 }
 
 // Text returns where the value of an input of kind KindText or KindBool is kept.
@@ -81,6 +129,26 @@ func (i Input) Text(in *Inputs) *string { return i.text(in) }
 
 // List returns where the values of an input of kind KindList or KindLines are kept.
 func (i Input) List(in *Inputs) *[]string { return i.list(in) }
+
+// Environment returns where the values are kept that the environment gives.
+func (i Input) Environment(in *Inputs) *[]string {
+	if i.environment != nil {
+		return i.environment(in)
+	}
+	return i.list(in)
+}
+
+// FlagValues reads the text of one flag of an input that holds several values. Of the forms of Split a list in brackets is understood
+// for every kind, and commas for a KindList.
+func (i Input) FlagValues(text string) ([]string, error) {
+	if values, ok := i.Kind.bracketed(strings.TrimSpace(text)); ok {
+		return i.Kind.clean(values), nil
+	}
+	if i.Kind == KindList && !i.whole {
+		return i.Kind.Split(text)
+	}
+	return []string{text}, nil
+}
 
 // IsList reports whether the input holds several values.
 func (i Input) IsList() bool { return i.list != nil }
@@ -96,18 +164,18 @@ func (i Input) Label() string {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), courseInputs(), outputInputs())
+	return slices.Concat(imageInputs(), callInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), proofInputs(), builderInputs(), registryInputs(), emulationInputs(), courseInputs(), stagingInputs(), outputInputs())
 }
 
 // imageInputs are what is built, and where it goes.
 func imageInputs() []Input {
 	return []Input{
 		{
-			Name: "context", Kind: KindText, Default: ".", Help: "folder that is sent to the builder",
+			Name: "context", Kind: KindText, Default: ".", Help: "folder that is sent to the builder, Git URL with #ref:folder, URL of an archive, or - for standard input",
 			text: func(in *Inputs) *string { return &in.Context },
 		},
 		{
-			Name: "file", Flag: "file", Short: "f", Kind: KindText, Help: "Dockerfile (default: Dockerfile in the context)",
+			Name: "file", Flag: "file", Short: "f", Kind: KindText, Help: "Dockerfile, or - for standard input (default: Dockerfile in the context)",
 			text: func(in *Inputs) *string { return &in.File },
 		},
 		{
@@ -130,10 +198,6 @@ func imageInputs() []Input {
 			Name: "target", Flag: "target", Kind: KindText, Help: "stage of the Dockerfile to build (default: the last)",
 			text: func(in *Inputs) *string { return &in.Target },
 		},
-		{
-			Name: "build-args", Flag: "build-arg", Kind: KindLines, Help: "build argument NAME=VALUE, or NAME to take the value from the environment",
-			list: func(in *Inputs) *[]string { return &in.BuildArgs },
-		},
 	}
 }
 
@@ -153,7 +217,7 @@ func proofInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.QEMUCPU },
 		},
 		{
-			Name: "verify", Flag: "verify", Kind: KindText, Default: "static", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
+			Name: "verify", Flag: "verify", Kind: KindText, Default: "full", Help: "off: believe the labels; manifest: check index and configs; static: also what each image starts; full: also every file",
 			text: func(in *Inputs) *string { return &in.Verify },
 		},
 		{
@@ -201,7 +265,7 @@ func builderInputs() []Input {
 			text: func(in *Inputs) *string { return &in.BuildkitdFlags },
 		},
 		{
-			Name: "driver-opts", Flag: "driver-opt", Kind: KindLines, Help: "option NAME=VALUE of the builder's container, for example memory=2g or network=host",
+			Name: "driver-opts", Flag: "driver-opt", Kind: KindOptions, Help: "option NAME=VALUE of the builder's container, for example memory=2g or network=host",
 			list: func(in *Inputs) *[]string { return &in.DriverOpts },
 		},
 	}
@@ -221,6 +285,14 @@ func registryInputs() []Input {
 		{
 			Name: "registry-cas", Flag: "registry-ca", Kind: KindLines, Help: "certificate to trust a registry by, for example registry.example.org=ca.pem",
 			list: func(in *Inputs) *[]string { return &in.RegistryCAs },
+		},
+		{
+			Name: "registry-retry", Flag: "registry-retry", Kind: KindText, Default: "10m", Help: "how long to wait, all in all, for registries that are in trouble or limit requests; 0: not at all",
+			text: func(in *Inputs) *string { return &in.RegistryRetry },
+		},
+		{
+			Name: "force-tag", Flag: "force-tag", Kind: KindBool, Default: "false", Help: "move tags also if they lose platforms by it, or go back to an older commit or version",
+			text: func(in *Inputs) *string { return &in.ForceTag },
 		},
 		{
 			Name: "keep-builder", Flag: "keep-builder", Kind: KindBool, Default: "false", Help: "leave the builder container running at the end",
@@ -268,19 +340,4 @@ func outputInputs() []Input {
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}
-}
-
-// Split reads the text of an input that holds several values. Blanks around a value and empty values do not count.
-func (k Kind) Split(text string) []string {
-	separators := "\n\r"
-	if k == KindList {
-		separators += ","
-	}
-	var out []string
-	for _, value := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(separators, c) }) {
-		if value = strings.TrimSpace(value); value != "" {
-			out = append(out, value)
-		}
-	}
-	return out
 }

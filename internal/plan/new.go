@@ -17,27 +17,40 @@ import (
 func New(in Inputs, world World) (*Plan, error) {
 	r := &reader{in: in, world: world}
 	p := &Plan{
-		Target:          strings.TrimSpace(in.Target),
-		Platforms:       r.platforms(),
-		BuildArgs:       r.buildArgs(),
-		Tags:            r.tags(),
-		Push:            r.boolean("--push", in.Push),
-		Load:            r.boolean("--load", in.Load),
-		Verify:          oneOf(r, "--verify", in.Verify, VerifyStatic, VerifyFull, VerifyManifest, VerifyOff),
-		Policy:          r.policy(),
-		SmokeTest:       r.smokeTest(),
-		KeepHandlers:    r.boolean("--keep-handlers", in.KeepHandlers),
-		Binfmt:          oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
-		BinfmtImage:     r.binfmtImage(),
-		SourceDateEpoch: r.sourceDateEpoch(),
-		Summary:         in.Summary,
-		Report:          in.Report,
-		Progress:        oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
-		JUnit:           in.JUnit,
+		Target:        strings.TrimSpace(in.Target),
+		Platforms:     r.platforms(),
+		BuildArgs:     r.buildArgs(),
+		Tags:          r.tags(),
+		Push:          r.boolean("--push", in.Push),
+		Load:          r.boolean("--load", in.Load),
+		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
+		Policy:        r.policy(),
+		SmokeTest:     r.smokeTest(),
+		RegistryRetry: r.registryRetry(),
+		ForceTag:      r.boolean("--force-tag", in.ForceTag),
+		Staged:        r.staging(),
+		KeepHandlers:  r.boolean("--keep-handlers", in.KeepHandlers),
+		Binfmt:        oneOf(r, "--binfmt", in.Binfmt, BinfmtAuto, BinfmtAlways, BinfmtNever),
+		BinfmtImage:   r.binfmtImage(),
+		Call:          r.call(),
+		Labels:        r.labels(),
+		Contexts:      r.namedContexts(),
+		Steps:         r.steps(),
+		Summary:       in.Summary,
+		Report:        in.Report,
+		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
+		JUnit:         in.JUnit,
 	}
-	p.Context, p.Dockerfile = r.files()
+	p.SourceDateEpoch = r.sourceDateEpoch(p.BuildArgs)
+	p.Push = p.Push || p.Staged != nil
+	r.files(p)
 	p.Course = r.course(p.Platforms)
+	p.Overrides = r.overrides(p)
+	p.Secrets, p.SSH = r.secrets(p), r.ssh(p)
+	r.tokenForGit(p)
+	p.CacheFrom, p.CacheTo = r.caches(p, "--cache-from", in.CacheFrom), r.caches(p, "--cache-to", in.CacheTo)
 	p.Builder = r.builder(p)
+	p.Steps.allowOnBuilder(&p.Builder)
 	p.QEMUCPU = r.qemuCPU(p.Platforms)
 	r.contradictions(p)
 	r.outputs()
@@ -111,26 +124,6 @@ func (r *reader) platforms() []Platform {
 		spelled[p.String()] = text
 		out = append(out, p)
 	}
-	if len(r.in.Platforms) == 0 {
-		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
-	}
-	return out
-}
-
-func (r *reader) buildArgs() []BuildArg {
-	var out []BuildArg
-	for i, text := range r.in.BuildArgs {
-		key, value, given := strings.Cut(text, "=")
-		if key == "" || strings.ContainsAny(key, " \t") {
-			// Any part of it may be a secret, so none is shown.
-			r.problem("--build-arg", "", fmt.Sprintf("number %d is not NAME=VALUE", i+1), "for example --build-arg VERSION=1.4")
-			continue
-		}
-		if !given {
-			value = r.world.Getenv(key)
-		}
-		out = append(out, BuildArg{Name: key, Value: value})
-	}
 	return out
 }
 
@@ -163,40 +156,6 @@ func (r *reader) smokeTest() *SmokeTest {
 	return test
 }
 
-func (r *reader) sourceDateEpoch() *int64 {
-	text := r.world.Getenv("SOURCE_DATE_EPOCH")
-	if text == "" {
-		return nil
-	}
-	seconds, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || seconds < 0 {
-		r.problem("SOURCE_DATE_EPOCH", text, "it is not a number of seconds since 1970", "for example $(git log -1 --format=%ct)")
-		return nil
-	}
-	return &seconds
-}
-
-// files finds the context and the Dockerfile.
-func (r *reader) files() (context, dockerfile string) {
-	context = r.absolute(defaultTo(r.in.Context, "."))
-	info, err := r.world.Stat(context)
-	if err != nil || !info.IsDir() {
-		r.problem("context", defaultTo(r.in.Context, "."), "there is no such folder", "name the folder that holds what the Dockerfile copies")
-		if r.in.File == "" {
-			return "", ""
-		}
-	}
-	dockerfile = filepath.Join(context, "Dockerfile")
-	if r.in.File != "" {
-		dockerfile = r.absolute(r.in.File)
-	}
-	info, err = r.world.Stat(dockerfile)
-	if err != nil || info.IsDir() {
-		r.problem("--file", defaultTo(r.in.File, dockerfile), "there is no such Dockerfile", "name it with --file, relative to the working directory")
-	}
-	return context, dockerfile
-}
-
 // outputs finds out, before anything is started, that a result could not be written at the end.
 func (r *reader) outputs() {
 	for _, file := range []struct{ input, path string }{{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--junit", r.in.JUnit}} {
@@ -213,11 +172,19 @@ func (r *reader) outputs() {
 }
 
 func (r *reader) contradictions(p *Plan) {
-	if p.Push && len(r.in.Tags) == 0 {
+	if len(r.in.Platforms) == 0 && p.Call.Method == CallBuild {
+		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
+	}
+	if p.Staged != nil && len(r.in.Tags) == 0 {
+		r.problem("--staged", "", "no tag says for which repository", "add --tag as for publish, for example --tag ghcr.io/owner/app:1.4; it will not be moved")
+	} else if p.Push && len(r.in.Tags) == 0 {
 		r.problem("--push", "", "there is no tag to push to", "add --tag, for example --tag ghcr.io/owner/app:1.4")
 	}
 	if p.Load && len(r.in.Platforms) > 1 {
 		r.problem("--load", "", fmt.Sprintf("the Docker engine's image store holds one platform a tag, and %d are asked for", len(r.in.Platforms)), "name one --platform, or use --push")
+	}
+	if p.Load && p.Staged != nil {
+		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
 	if p.Load && len(r.in.Tags) == 0 {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")

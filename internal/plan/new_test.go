@@ -90,7 +90,7 @@ func wrongInputs() []wrongInput {
 			in.Load, in.Tags, in.Platforms = "true", []string{"app:dev"}, []string{"linux/amd64", "linux/arm64"}
 		}, want: `--load: the Docker engine's image store holds one platform a tag, and 2 are asked for; name one --platform, or use --push`},
 		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
-		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: static, full, manifest, off`},
+		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: full, static, manifest, off`},
 		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "json"), want: `--progress "json": it is not one of the known values; write one of: auto, plain, tty, quiet, rawjson`},
 		{name: "no context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "nowhere"), want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
 		{name: "a file as context", change: set(func(in *plan.Inputs) *string { return &in.Context }, "Dockerfile"), want: `context "Dockerfile": there is no such folder; name the folder that holds what the Dockerfile copies`},
@@ -106,6 +106,8 @@ func wrongInputs() []wrongInput {
 		{name: "a smoke test with an open quote", change: set(func(in *plan.Inputs) *string { return &in.SmokeTest }, `app 'x`), want: `--test "app 'x": its quotes do not match; write it as in a shell, for example --test 'app --version'`},
 		{name: "a time without a unit", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "90"), want: `--test-timeout "90": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
 		{name: "no time at all", change: set(func(in *plan.Inputs) *string { return &in.SmokeTestTimeout }, "0s"), want: `--test-timeout "0s": it is not a positive duration; write a number with a unit, for example 90s or 5m`},
+		{name: "patience without a unit", change: set(func(in *plan.Inputs) *string { return &in.RegistryRetry }, "10"), want: `--registry-retry "10": it is not a duration; write a number with a unit, for example 90s or 5m, or 0`},
+		{name: "less than no patience", change: set(func(in *plan.Inputs) *string { return &in.RegistryRetry }, "-1m"), want: `--registry-retry "-1m": it is not a duration; write a number with a unit, for example 90s or 5m, or 0`},
 		{name: "a bad builder image", change: set(func(in *plan.Inputs) *string { return &in.BuildkitImage }, "moby buildkit"), want: `--buildkit-image "moby buildkit": it is not an image reference; for example moby/buildkit:v0.33.1`},
 		{name: "a summary that is a folder", change: set(func(in *plan.Inputs) *string { return &in.Summary }, "app"), want: `--summary "app": it is a folder; name a file in it`},
 		{name: "a report in a folder that is not there", change: set(func(in *plan.Inputs) *string { return &in.Report }, "out/report.json"), want: `--report "out/report.json": the folder that it would be in does not exist; create the folder first`},
@@ -119,7 +121,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	in := plan.Inputs{
 		Context: "nowhere", File: "gone", Platforms: []string{"arm64", "linux/amd65"}, Tags: []string{"A:1"}, Push: "yes please", Load: "ja",
 		BuildArgs: []string{"="}, SmokeTest: "'", SmokeTestTimeout: "soon", Verify: "some", VerifyIgnore: []string{""}, VerifySeverity: []string{"x"}, BuildkitImage: "a b", BuildkitdConfig: "x", BuildkitdConfigInline: "y",
-		KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
+		RegistryRetry: "r", ForceTag: "fo", KeepBuilder: "k", KeepHandlers: "h", Summary: "x/y", Report: "x/z", Progress: "fancy",
 	}
 	_, err := plan.New(in, world(map[string]string{"SOURCE_DATE_EPOCH": "x"}))
 	var problems plan.InputErrors
@@ -132,7 +134,7 @@ func TestNewNamesAllProblemsInTheOrderOfTheInputs(t *testing.T) {
 	}
 	want := []string{
 		"context", "--file", "--platform", "--platform", "--tag", "--push", "--load", "--build-arg", "--test", "--test-timeout", "--verify", "--ignore", "--severity",
-		"--buildkit-image", "--buildkitd-config", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
+		"--buildkit-image", "--buildkitd-config", "--registry-retry", "--force-tag", "--keep-builder", "--keep-handlers", "--summary", "--report", "--progress", "SOURCE_DATE_EPOCH",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the inputs with problems differ (-want +got):\n%s", diff)
@@ -173,8 +175,9 @@ func newPlan(t *testing.T, in plan.Inputs, env map[string]string) *plan.Plan {
 func TestNewReadsBuildArguments(t *testing.T) {
 	t.Parallel()
 	in := with(func(in *plan.Inputs) { in.BuildArgs = []string{"A=1", "B", "C=x=y", "D=", "E"} })
+	// E has no value anywhere: the default of the Dockerfile counts.
+	want := []plan.BuildArg{{Name: "A", Value: "1"}, {Name: "B", Value: "from the environment"}, {Name: "C", Value: "x=y"}, {Name: "D"}}
 	p := newPlan(t, in, map[string]string{"B": "from the environment", "A": "not this"})
-	want := []plan.BuildArg{{Name: "A", Value: "1"}, {Name: "B", Value: "from the environment"}, {Name: "C", Value: "x=y"}, {Name: "D"}, {Name: "E"}}
 	if diff := cmp.Diff(want, p.BuildArgs); diff != "" {
 		t.Errorf("BuildArgs differ (-want +got):\n%s", diff)
 	}

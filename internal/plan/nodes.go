@@ -79,7 +79,11 @@ func splitNode(text string) (platforms, address string) {
 
 func (r *reader) nodePlatforms(text string) []Platform {
 	var out []Platform
-	for _, word := range KindList.Split(text) {
+	words, err := KindList.Split(text)
+	if err != nil {
+		r.problem("--node", text, errOpenQuote.Rule, errOpenQuote.Hint)
+	}
+	for _, word := range words {
 		p, err := ParsePlatform(word)
 		if err != nil {
 			problem := err.(*InputError) //nolint:errorlint // ParsePlatform returns nothing else

@@ -10,21 +10,41 @@ import (
 // Plan is everything that a run will do, in values that cannot be wrong: after New there is no raw text for a platform
 // or a reference. Its JSON form is what --dry-run --json prints.
 type Plan struct {
-	Context    string     `json:"context"`    // absolute folder
-	Dockerfile string     `json:"dockerfile"` // absolute file
-	Target     string     `json:"target,omitempty"`
-	Platforms  []Platform `json:"platforms"`
-	BuildArgs  []BuildArg `json:"buildArgs,omitempty"`
-	Tags       []Tag      `json:"tags,omitempty"` // most specific first: the order in which they move
-	Push       bool       `json:"push"`
-	Load       bool       `json:"load"`
-	Verify     Level      `json:"verify"`
-	Policy     Policy     `json:"policy,omitzero"`
-	SmokeTest  *SmokeTest `json:"smokeTest,omitempty"`
+	// Context is an absolute folder, a URL, or Stdin, as ContextKind says.
+	Context     string      `json:"context"`
+	ContextKind ContextKind `json:"contextKind"`
+	// Dockerfile is an absolute file; a path within a context that is elsewhere; or Stdin.
+	Dockerfile     string              `json:"dockerfile"`
+	DockerfileText []byte              `json:"-"` // what standard input holds
+	Target         string              `json:"target,omitempty"`
+	Call           Call                `json:"call,omitzero"`
+	Platforms      []Platform          `json:"platforms"`
+	Overrides      map[string]Override `json:"platformOverrides,omitempty"` // by platform
+	BuildArgs      []BuildArg          `json:"buildArgs,omitempty"`
+	Labels         []Label             `json:"labels,omitempty"`
+	Contexts       []NamedContext      `json:"buildContexts,omitempty"`
+	Secrets        []Secret            `json:"secrets,omitempty"`
+	SSH            []SSHAgent          `json:"ssh,omitempty"`
+	Steps          Steps               `json:"steps,omitzero"`
+	CacheFrom      []Cache             `json:"cacheFrom,omitempty"`
+	CacheTo        []Cache             `json:"cacheTo,omitempty"`
+
+	Tags      []Tag      `json:"tags,omitempty"` // most specific first: the order in which they move
+	Push      bool       `json:"push"`
+	Load      bool       `json:"load"`
+	Verify    Level      `json:"verify"`
+	Policy    Policy     `json:"policy,omitzero"`
+	SmokeTest *SmokeTest `json:"smokeTest,omitempty"`
+	// Staged says that the platforms are handed to another run, which will publish them: no tag moves. nil: they are not.
+	Staged *Staging `json:"staged,omitempty"`
 	// QEMUCPU is the processor that QEMU shows to the smoke test, by platform; a name or more of QEMU's option -cpu. Where nothing runs
 	// under QEMU it has no effect.
 	QEMUCPU map[string]string `json:"qemuCPU,omitempty"`
 	Builder Builder           `json:"builder"`
+
+	// RegistryRetry is how long the run may wait, all in all, for registries that fail (nanoseconds).
+	RegistryRetry time.Duration `json:"registryRetry"`
+	ForceTag      bool          `json:"forceTag,omitempty"`
 
 	KeepHandlers bool   `json:"keepHandlers"`
 	Binfmt       Binfmt `json:"binfmt"`
@@ -110,10 +130,12 @@ type Builder struct {
 }
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
-func (p *Plan) Repositories() []name.Repository {
+func (p *Plan) Repositories() []name.Repository { return repositories(p.Tags) }
+
+func repositories(tags []Tag) []name.Repository {
 	var out []name.Repository
 	seen := map[string]bool{}
-	for _, tag := range p.Tags {
+	for _, tag := range tags {
 		if repo := tag.Context(); !seen[repo.Name()] {
 			seen[repo.Name()] = true
 			out = append(out, repo)
@@ -130,4 +152,10 @@ type World struct {
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
 	Checks   []string // ids of all checks, for what is said about them
+	Run      Run      // of the CI host; zero: there is none
+	// ReadStdin returns what standard input holds: the text of a Dockerfile, or that it is an archive.
+	ReadStdin func() (text []byte, archive bool, err error)
+	// DefaultContext is the Git URL of the commit that the CI host is about; GitServer the host of the server that its token is for.
+	DefaultContext, GitServer string
+	CacheService              CacheService
 }

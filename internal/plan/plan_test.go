@@ -26,7 +26,7 @@ func TestPlanInJSON(t *testing.T) {
 		BuildArgs: []string{"VERSION=1.4", "TOKEN"},
 		Tags:      []string{"localhost:5000/app:latest", "localhost:5000/app:1.4", "ghcr.io/owner/app:1"},
 		Push:      "true", SmokeTest: "app --version", SmokeTestTimeout: "90s",
-		BuildkitdConfig: "mirror.toml", KeepHandlers: "1", Summary: "summary.md", Report: "report.json", Progress: "plain",
+		BuildkitdConfig: "mirror.toml", RegistryRetry: "90s", ForceTag: "true", KeepHandlers: "1", Summary: "summary.md", Report: "report.json", Progress: "plain",
 	}
 	p := newPlan(t, in, map[string]string{"TOKEN": "s3cret", "SOURCE_DATE_EPOCH": "1700000000"})
 	golden.Check(t, "plan.json", jsonOf(t, p))

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 )
@@ -45,6 +46,22 @@ func (r *reader) registryInputs(config BuilderConfig) {
 		}
 		config.trust(host, file)
 	}
+}
+
+// RegistryRetry is how long registries that fail are waited for, unless something else is said.
+const RegistryRetry = 10 * time.Minute
+
+// registryRetry reads for how long registries are waited for.
+func (r *reader) registryRetry() time.Duration {
+	text := r.in.RegistryRetry
+	if text == "" {
+		return RegistryRetry
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		r.problem("--registry-retry", text, "it is not a duration", "write a number with a unit, for example 90s or 5m, or 0")
+	}
+	return d
 }
 
 // hostAnd reads HOST=SOMETHING.

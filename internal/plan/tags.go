@@ -136,6 +136,11 @@ func (r *reader) builder(p *Plan) Builder {
 			local = append(local, registry)
 		}
 	}
+	for _, registry := range p.cacheRegistries() {
+		if Loopback(registry) && !slices.Contains(local, registry) {
+			local = append(local, registry)
+		}
+	}
 	plain := b.Config.usePlainHTTP(local)
 	p.Notes = append(p.Notes, b.reachLoopback(append(local, b.Config.loopbackRegistries()...))...)
 	for _, registry := range plain {

@@ -4,20 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/org/multiarch-action/internal/publish"
 )
@@ -44,9 +39,9 @@ func TestCheckPushRefused(t *testing.T) {
 		want   string
 		hint   string
 	}{
-		{"not known", http.StatusUnauthorized, "UNAUTHORIZED", "repository REGISTRY/app: asking whether we may push: POST http://REGISTRY/v2/app/blobs/uploads/: UNAUTHORIZED: not you", logIn},
-		{"not allowed", http.StatusForbidden, "DENIED", "repository REGISTRY/app: asking whether we may push: POST http://REGISTRY/v2/app/blobs/uploads/: DENIED: not you", logIn},
-		{"no such repository", http.StatusNotFound, "NAME_UNKNOWN", "repository REGISTRY/app: asking whether we may push: POST http://REGISTRY/v2/app/blobs/uploads/: NAME_UNKNOWN: not you", "check the registry's name, and that it can be reached from here"},
+		{"not known", http.StatusUnauthorized, "UNAUTHORIZED", "repository REGISTRY/app: asking whether we may push: POST http://REGISTRY/v2/app/blobs/uploads/: UNAUTHORIZED: not you; it was asked without a login", logIn},
+		{"not allowed", http.StatusForbidden, "DENIED", "repository REGISTRY/app: asking whether we may push: POST http://REGISTRY/v2/app/blobs/uploads/: DENIED: not you; it was asked without a login", logIn},
+		{"no such repository", http.StatusNotFound, "NAME_UNKNOWN", "repository REGISTRY/app: asking whether we may push: POST http://REGISTRY/v2/app/blobs/uploads/: NAME_UNKNOWN: not you", "check the registry's name and the repository's; some registries want a repository to be made before something is pushed there"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -161,42 +156,5 @@ func TestCredentialsAreUsedForEverything(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "wr0ng") {
 		t.Errorf("the error shows the password: %v", err)
-	}
-}
-
-func TestTrusting(t *testing.T) {
-	t.Parallel()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	get := func(authorities ...[]byte) error {
-		transport, err := publish.Trusting(authorities)
-		if err != nil {
-			return err
-		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, http.NoBody)
-		if err != nil {
-			return err
-		}
-		response, err := transport.RoundTrip(request)
-		if err != nil {
-			return err
-		}
-		return response.Body.Close()
-	}
-	if err := get(authority); err != nil {
-		t.Errorf("with the server's authority: %v", err)
-	}
-	if err := get(); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("without the server's authority: %v, want an error about its certificate", err)
-	}
-	const want = "certificate authority of a registry: reading: it holds no certificate in PEM"
-	if err := get([]byte("text")); err == nil || err.Error() != want {
-		t.Errorf("with text for a certificate: %v, want %s", err, want)
-	}
-	if transport, err := publish.Trusting(nil); err != nil || transport != remote.DefaultTransport {
-		t.Errorf("Trusting(nil) = %v, %v, want the default transport", transport, err)
 	}
 }

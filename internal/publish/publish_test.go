@@ -64,7 +64,7 @@ func TestReadNamesWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	hash := digest.FromString("gone")
-	_, err := publish.Registry{}.Read(t.Context(), s.repo(t, "app"), ocispec.Descriptor{Digest: hash})
+	_, err := hasty(t).Read(t.Context(), s.repo(t, "app"), ocispec.Descriptor{Digest: hash})
 	if err == nil {
 		t.Fatal("Read() gives no error")
 	}
@@ -167,7 +167,7 @@ func TestPushReadsBack(t *testing.T) {
 				}
 				return lies
 			})
-			err := publish.Registry{}.Push(t.Context(), []name.Repository{repo}, document)
+			err := hasty(t).Push(t.Context(), []name.Repository{repo}, document)
 			want := "index REGISTRY/app@" + document.Hash.String() + ": reading it back: "
 			if err == nil || !strings.HasPrefix(s.plainly(err.Error()), want) {
 				t.Errorf("Push() gives %v, want an error that begins with %s", err, want)

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -24,6 +26,7 @@ import (
 
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
+	patience "github.com/org/multiarch-action/internal/registry"
 )
 
 // server is a registry that speaks the real protocol on loopback. Requests go through before, which may answer them itself and then
@@ -49,6 +52,23 @@ func serve(t *testing.T) *server {
 	}
 	s.host = at.Host
 	return s
+}
+
+// instant is a clock whose waits take no time.
+type instant struct{}
+
+func (instant) Now() time.Time { return time.Unix(0, 0) }
+
+func (instant) Wait(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }
+
+// hasty is a registry's client that does not wait, so that it is soon at the end of its patience.
+func hasty(t *testing.T) publish.Registry {
+	t.Helper()
+	transport, err := patience.New(patience.Config{Clock: instant{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return publish.Registry{Transport: transport}
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

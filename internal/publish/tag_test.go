@@ -89,7 +89,7 @@ func TestTagStopsAtTheFirstThatDoesNotWork(t *testing.T) {
 	s.intercept(onlyPath("/v2/app/manifests/1.4", s.before))
 	moves, err := publish.Registry{}.Tag(t.Context(), tags, s.new)
 	to := s.new.Hash.String()
-	want := "tag REGISTRY/app:1.4: moving it to " + to + ": PUT http://REGISTRY/v2/app/manifests/1.4: DENIED: not you"
+	want := "tag REGISTRY/app:1.4: moving it to " + to + ": PUT http://REGISTRY/v2/app/manifests/1.4: DENIED: not you; it was asked without a login"
 	if err == nil || s.plainly(err.Error()) != want {
 		t.Errorf("Tag():\n got %v\nwant %s", err, want)
 	}

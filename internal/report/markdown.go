@@ -58,7 +58,7 @@ func (r *Report) markdownEnd() string {
 
 func (r *Report) sign() string {
 	switch r.Outcome {
-	case Published, Built:
+	case Published, Built, Staged:
 		if len(r.Missing) > 0 {
 			return "⚠️"
 		}

@@ -20,6 +20,7 @@ type Outcome string
 const (
 	Published Outcome = "published" // the index is in the registry and the tags have moved
 	Built     Outcome = "built"     // nothing was to be pushed
+	Staged    Outcome = "staged"    // handed over to the run that publishes; no tag has moved
 	Failed    Outcome = "failed"    // a platform, the engine or a registry failed; no tag has moved unless tags says so
 	Rejected  Outcome = "rejected"  // verification found errors; no tag has moved
 	Cancelled Outcome = "cancelled"
@@ -184,6 +185,8 @@ func (r *Report) end(good int, built, and string) string {
 		return built + ", verified and published"
 	case r.Loaded:
 		return built + and + "; the Docker engine has it"
+	case r.Outcome == Staged:
+		return built + and + "; handed over to publish, no tag was moved"
 	case r.Outcome == Built:
 		return built + and + "; nothing was pushed"
 	case r.Outcome == Rejected:
@@ -204,9 +207,12 @@ func (r *Report) withoutPhrase() string {
 	return "; WITHOUT " + strings.Join(r.Missing, ", ") + ", which failed and may"
 }
 
-func (r *Report) tagsPhrase() string {
+func (r *Report) tagsPhrase() string { return tagsPhrase(r.Tags) }
+
+// tagsPhrase says how many tags have moved.
+func tagsPhrase(tags []Tag) string {
 	moved := 0
-	for _, t := range r.Tags {
+	for _, t := range tags {
 		if t.Moved {
 			moved++
 		}
@@ -214,7 +220,7 @@ func (r *Report) tagsPhrase() string {
 	if moved == 0 {
 		return "no tag was moved"
 	}
-	return fmt.Sprintf("%d of %d tags had been moved", moved, len(r.Tags))
+	return fmt.Sprintf("%d of %d tags had been moved", moved, len(tags))
 }
 
 // runCommand shows how to start the result here; on a foreign platform where that works, because it is the surprising part.

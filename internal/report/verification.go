@@ -127,18 +127,19 @@ func platformCount(n int) string {
 	return fmt.Sprintf("%d platforms are", n)
 }
 
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // checks says in a few words what came of a platform.
 func (p VerifiedPlatform) checks() string {
 	if p.Verdict == VerdictUnread || p.Verdict == VerdictUnwanted {
 		return map[Verdict]string{VerdictUnread: "not read", VerdictUnwanted: "not asked for"}[p.Verdict]
 	}
 	count, ignored := tally(p.Findings)
-	plural := func(n int, noun string) string {
-		if n == 1 {
-			return "1 " + noun
-		}
-		return fmt.Sprintf("%d %ss", n, noun)
-	}
 	words := []string{"ok"}
 	if errs := count[plan.SeverityError]; errs > 0 {
 		return plural(errs, "error")

@@ -175,7 +175,7 @@ func TestAHandlerAfterWhichNothingRunsIsRemoved(t *testing.T) {
 	config := newTestConfig(t)
 	guest, _ := architectureOf("mips64")
 	p := newTestProber(t)
-	if err := os.Remove(filepath.Join(p.folder, p.host.name, "check")); err != nil {
+	if err := os.Remove(filepath.Join(p.folder, p.host.name, probeName)); err != nil {
 		t.Fatal(err)
 	}
 	m := &emulator{config: config, prober: p}

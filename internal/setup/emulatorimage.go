@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/org/multiarch-action/internal/registry"
 )
 
 // EmulatorImage is an image that holds static emulators as /usr/bin/qemu-<architecture>, as tonistiigi/binfmt has them, or
@@ -26,7 +28,7 @@ import (
 type EmulatorImage struct {
 	Name       string            // as the user knows it
 	References []name.Reference  // where it is pulled from, tried in turn: mirrors, then the registry that its name says
-	Transport  http.RoundTripper // to registries; nil: go-containerregistry's own
+	Transport  http.RoundTripper // to registries; it is given patience, if it is not a registry.Transport
 	Keychain   authn.Keychain    // nil: none, that is as anybody
 	Cache      string            // folder that keeps the files from one run to the next, by digest; empty: they are not kept
 	Say        func(string)      // is told before something is pulled; nil: nobody is
@@ -128,13 +130,10 @@ func (i *EmulatorImage) fill(ctx context.Context, store *emulatorStore, guests [
 
 // get asks for the image at one address after the other.
 func (i *EmulatorImage) get(ctx context.Context) (*remote.Descriptor, error) {
-	options := []remote.Option{
-		remote.WithContext(ctx), remote.WithUserAgent("multiarch-action"),
-		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}),
-	}
-	if i.Transport != nil {
-		options = append(options, remote.WithTransport(i.Transport))
-	}
+	options := append(
+		registry.Patient(registry.Over(i.Transport)),
+		remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}),
+	)
 	if i.Keychain != nil {
 		options = append(options, remote.WithAuthFromKeychain(i.Keychain))
 	}

@@ -94,7 +94,7 @@ func (h *helperSession) close() { _ = h.engine.Close() } // it was only asked
 
 // open finds out whether the helper can work at all, before anything is fetched for it.
 func (h *Helper) open(ctx context.Context) (*helperSession, *obstacle) {
-	if err := staticProgram(h.Program); err != nil {
+	if err := StaticProgram(h.Program); err != nil {
 		return nil, &obstacle{
 			fmt.Sprintf("a container cannot register them either, because this program cannot run in one: %s: %v", h.Program, err),
 			"use a released program, or build it with CGO_ENABLED=0",
@@ -120,8 +120,8 @@ func (h *Helper) open(ctx context.Context) (*helperSession, *obstacle) {
 	return session, nil
 }
 
-// staticProgram says why a program could not run in a container that has none of its libraries.
-func staticProgram(path string) error {
+// StaticProgram is an error that says why a program could not run in a container that has none of its libraries.
+func StaticProgram(path string) error {
 	file, err := elf.Open(path)
 	if err != nil {
 		return pathCause(err)

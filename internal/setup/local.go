@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,12 @@ type LocalConfig struct {
 	Files  map[string][]byte // files that the TOML names below /etc/buildkit, by their path there
 	// Before is waited for before the start: BuildKit looks for emulators when it starts.
 	Before func(context.Context) error
+	// Guard is the command of this program that ends in GuardLocal, with the command that follows it; empty: none. It is for root.
+	Guard []string
 }
+
+// GuardCommand is the command of this program that ends in GuardLocal.
+const GuardCommand = "internal-guard"
 
 // Local is a buildkitd that is a process of this program, for machines without a Docker Engine, such as a pod of a CI agent. It
 // does not outlive the program, and leaves nothing behind.
@@ -33,6 +39,7 @@ type Local struct {
 	Version  string // of BuildKit
 	folder   string
 	kit      string // rootlesskit; empty: buildkitd runs as this user
+	guarded  bool
 	process  *exec.Cmd
 	ended    chan struct{} // closed when the process has ended
 	log      *lastLines
@@ -70,8 +77,12 @@ func StartLocal(ctx context.Context, config LocalConfig) (*Local, error) {
 	if len(l.socket()) > maxSocketPath {
 		return nil, &LocalError{Err: fmt.Errorf("the path of its socket is too long: %s", l.socket()), Cure: "set TMPDIR to a folder with a shorter path"}
 	}
-	if len(command) > 1 {
+	switch {
+	case len(command) > 1:
 		l.kit = command[0]
+	case len(config.Guard) > 0:
+		l.guarded = true
+		command = append(slices.Clone(config.Guard), command...)
 	}
 	if err := os.Mkdir(l.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("folder %s of the local builder: creating: %w", l.folder, pathCause(err))

@@ -20,6 +20,9 @@ func (l *Local) supervise(started chan<- error) {
 		// Mounts of a namespace of its own go with the last process in it, however that ends.
 		l.process.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
 	}
+	if l.guarded {
+		l.process.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID
+	}
 	err := l.process.Start()
 	started <- err
 	if err == nil {

@@ -62,7 +62,7 @@ func (f faultyProbe) explainErrno() *obstacle {
 	switch f.outcome.errno {
 	case syscall.ENOEXEC:
 		return f.explainNoExec()
-	case syscall.ENOENT:
+	case syscall.ENOENT, syscall.ENOTDIR:
 		return f.explainNoEntry()
 	case syscall.EACCES:
 		return &obstacle{

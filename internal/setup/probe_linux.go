@@ -99,6 +99,10 @@ func (p *prober) settleIn(ctx context.Context, parent string) (reason string, er
 // close removes the probes. What cannot be removed is in a temporary folder.
 func (p *prober) close() { _ = os.RemoveAll(p.folder) }
 
+// probeName is a program's name in its cage. An emulator that is looked for there, for want of flag F, must not meet it on its
+// path: the kernel would say ENOTDIR.
+const probeName = ".multiarch-action-probe"
+
 // probe executes a program of the architecture in the cage. An error means that ctx ended or that no program could be
 // written.
 func (p *prober) probe(ctx context.Context, guest architecture) (probeOutcome, error) {
@@ -107,7 +111,7 @@ func (p *prober) probe(ctx context.Context, guest architecture) (probeOutcome, e
 		return probeOutcome{}, err
 	}
 	attributes := &syscall.SysProcAttr{Chroot: root}
-	path := "/check"
+	path := "/" + probeName
 	switch p.cage {
 	case cageRoot:
 	case cageUser:
@@ -116,7 +120,7 @@ func (p *prober) probe(ctx context.Context, guest architecture) (probeOutcome, e
 		attributes.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
 	case cageNone:
 		attributes.Chroot = ""
-		path = filepath.Join(root, "check")
+		path = filepath.Join(root, probeName)
 	}
 	return p.execute(ctx, func(ctx context.Context) *exec.Cmd {
 		command := exec.CommandContext(ctx, path)
@@ -133,11 +137,11 @@ func (p *prober) probeWith(ctx context.Context, emulator string, guest architect
 	}
 	return p.execute(ctx, func(ctx context.Context) *exec.Cmd {
 		// The second argument is for emulators that take argv[0] of the program from there: tonistiigi/binfmt's.
-		return exec.CommandContext(ctx, emulator, filepath.Join(root, "check"), "check")
+		return exec.CommandContext(ctx, emulator, filepath.Join(root, probeName), probeName)
 	})
 }
 
-// write makes a folder that holds nothing but the program "check", once for every architecture: the first call for one must
+// write makes a folder that holds nothing but the program, once for every architecture: the first call for one must
 // have ended before there are others.
 func (p *prober) write(guest architecture) (root string, err error) {
 	root = filepath.Join(p.folder, guest.name)
@@ -150,7 +154,7 @@ func (p *prober) write(guest architecture) (root string, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	if err == nil {
-		err = os.WriteFile(filepath.Join(root, "check"), guest.program(p.status), 0o700)
+		err = os.WriteFile(filepath.Join(root, probeName), guest.program(p.status), 0o700)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: writing a program to execute: %w", guest.name, err)

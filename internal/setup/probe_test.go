@@ -39,6 +39,10 @@ func TestExplain(t *testing.T) {
 			"the handler qemu-aarch64 has no flag F, so that containers look for its emulator /usr/bin/qemu-aarch64-static among their own files and do not find it",
 			"register the emulator with the flags POCF, or let this program do it as root",
 		}},
+		{"a handler without F, and a file where its emulator has a folder", probeOutcome{errno: syscall.ENOTDIR}, []binfmtEntry{open}, obstacle{
+			"the handler qemu-aarch64 has no flag F, so that containers look for its emulator /usr/bin/qemu-aarch64-static among their own files and do not find it",
+			"register the emulator with the flags POCF, or let this program do it as root",
+		}},
 		{"a dynamic emulator", probeOutcome{errno: syscall.ENOENT}, []binfmtEntry{good}, obstacle{
 			"the emulator /usr/bin/qemu-aarch64-static of the handler qemu-aarch64 is dynamically linked: it needs a loader and libraries that containers do not have (no such file or directory)",
 			"use a static emulator, as in the package qemu-user-static",

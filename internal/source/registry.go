@@ -1,38 +1,45 @@
 package source
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/org/multiarch-action/internal/registry"
 )
 
 // accepted are the types that are asked for. Docker's schema 1 is not among them, so that registries which can convert do not.
 var accepted = []types.MediaType{types.OCIImageIndex, types.DockerManifestList, types.OCIManifestSchema1, types.DockerManifestSchema2}
 
-// passing are the answers after which it is worth to ask again.
-var passing = []int{http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
-
 // remoteStore is a repository in a registry.
 type remoteStore struct {
 	repo   name.Repository
 	client *http.Client
-	stall  time.Duration
+}
+
+// insecure makes a reference one that is read by plain HTTP, if its registry speaks that.
+func (o Opener) insecure(ref Reference) Reference {
+	if slices.Contains(o.PlainHTTP, ref.remote.Context().RegistryStr()) {
+		if plain, err := name.ParseReference(ref.remote.Name(), name.Insecure); err == nil {
+			ref.remote = plain
+		}
+	}
+	return ref
 }
 
 // openRemote reads without a login first: most images need none, and a wrong or old password would keep them from being read.
 func (o Opener) openRemote(ctx context.Context, ref Reference) (*Source, error) {
-	source, err := o.openAs(ctx, ref, authn.Anonymous)
+	source, err := o.openAs(registry.RefuseLimits(ctx), ref, authn.Anonymous)
 	var answer *transport.Error
 	if !errors.As(err, &answer) || !mayNeedLogin(answer.StatusCode) {
 		return source, err
@@ -41,10 +48,10 @@ func (o Opener) openRemote(ctx context.Context, ref Reference) (*Source, error) 
 	if lookup != nil {
 		return nil, errors.Join(err, fmt.Errorf("looking up the login for %s: %w", ref.remote.Context().RegistryStr(), lookup))
 	}
-	if login == authn.Anonymous {
+	if login == authn.Anonymous && answer.StatusCode != http.StatusTooManyRequests {
 		return nil, err
 	}
-	return o.openAs(ctx, ref, login)
+	return o.openAs(ctx, ref, login) // for want of a login it is waiting that helps against limits
 }
 
 // mayNeedLogin knows the answers behind which a repository may be hidden from those who are not known.
@@ -54,12 +61,12 @@ func mayNeedLogin(status int) bool {
 
 func (o Opener) openAs(ctx context.Context, ref Reference, login authn.Authenticator) (*Source, error) {
 	repo := ref.remote.Context()
-	patient := transport.NewRetry(transport.NewUserAgent(o.transport(), "multiarch-action"), transport.WithRetryStatusCodes(passing...))
+	patient := transport.NewUserAgent(registry.Over(o.Transport), "multiarch-action")
 	authenticated, err := transport.NewWithContext(ctx, repo.Registry, login, patient, []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, err
 	}
-	s := &remoteStore{repo: repo, client: &http.Client{Transport: authenticated}, stall: cmp.Or(o.Stall, defaultStall)}
+	s := &remoteStore{repo: repo, client: &http.Client{Transport: authenticated}}
 	d := v1.Descriptor{}
 	if digest, ok := ref.remote.(name.Digest); ok {
 		if d.Digest, err = v1.NewHash(digest.DigestStr()); err != nil {
@@ -109,10 +116,8 @@ func (s *remoteStore) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser,
 // request asks the repository for something. The caller closes the body.
 func (s *remoteStore) request(ctx context.Context, what string, accept []types.MediaType) (*http.Response, error) {
 	address := fmt.Sprintf("%s://%s/v2/%s/%s", s.repo.Scheme(), s.repo.RegistryStr(), s.repo.RepositoryStr(), what)
-	ctx, cancel := context.WithCancelCause(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		cancel(nil)
 		return nil, err
 	}
 	for _, mediaType := range accept {
@@ -120,10 +125,8 @@ func (s *remoteStore) request(ctx context.Context, what string, accept []types.M
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		cancel(nil)
 		return nil, err
 	}
-	response.Body = &stallBody{ReadCloser: response.Body, ctx: ctx, cancel: cancel, after: s.stall}
 	if err := transport.CheckError(response, http.StatusOK); err != nil {
 		_ = response.Body.Close() // the error says more
 		return nil, err

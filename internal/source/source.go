@@ -8,11 +8,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -32,8 +30,8 @@ const (
 // Opener is how images are reached. The zero value uses the user's docker configuration and the default transport.
 type Opener struct {
 	Keychain  authn.Keychain
-	Transport http.RoundTripper
-	Stall     time.Duration // how long a registry may say nothing in the middle of an answer; zero: a minute
+	Transport http.RoundTripper // it is given patience, if it is not a registry.Transport
+	PlainHTTP []string          // hosts of registries that speak plain HTTP, besides those on loopback addresses
 }
 
 func (o Opener) keychain() authn.Keychain {
@@ -41,13 +39,6 @@ func (o Opener) keychain() authn.Keychain {
 		return authn.DefaultKeychain
 	}
 	return o.Keychain
-}
-
-func (o Opener) transport() http.RoundTripper {
-	if o.Transport == nil {
-		return remote.DefaultTransport
-	}
-	return o.Transport
 }
 
 // Source is an image that was opened: an index of images, or one image.
@@ -83,7 +74,7 @@ func (o Opener) Open(ctx context.Context, ref Reference) (*Source, error) {
 
 func (o Opener) open(ctx context.Context, ref Reference) (*Source, error) {
 	if ref.remote != nil {
-		return o.openRemote(ctx, ref)
+		return o.openRemote(ctx, o.insecure(ref))
 	}
 	info, err := os.Stat(ref.path)
 	switch {
@@ -124,18 +115,19 @@ func (s *Source) Images(ctx context.Context) ([]v1.Descriptor, error) {
 	if s.Index == nil {
 		return []v1.Descriptor{s.root}, nil
 	}
-	images, err := s.images(ctx, *s.Index, 1)
+	images, err := s.entries(ctx, *s.Index, 1, isImageEntry)
 	if err != nil {
 		return nil, about(s.name, err)
 	}
 	return images, nil
 }
 
-func (s *Source) images(ctx context.Context, index v1.IndexManifest, depth int) ([]v1.Descriptor, error) {
+// entries lists what is wanted of an index and of the indexes in it.
+func (s *Source) entries(ctx context.Context, index v1.IndexManifest, depth int, wanted func(v1.Descriptor) bool) ([]v1.Descriptor, error) {
 	var out []v1.Descriptor
 	for _, d := range index.Manifests {
 		switch {
-		case isImageEntry(d):
+		case !d.MediaType.IsIndex() && wanted(d):
 			out = append(out, d)
 		case d.MediaType.IsIndex() && depth == maxDepth:
 			return nil, bad(DefectLimits, d, "at most %d indexes in each other", maxDepth)("one more")
@@ -148,17 +140,23 @@ func (s *Source) images(ctx context.Context, index v1.IndexManifest, depth int) 
 			if err != nil {
 				return nil, err
 			}
-			images, err := s.images(ctx, *inner, depth+1)
+			below, err := s.entries(ctx, *inner, depth+1, wanted)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, images...)
+			out = append(out, below...)
 		}
 		if len(out) > maxEntries {
-			return nil, bad(DefectLimits, d, "at most %d images", maxEntries)("more")
+			return nil, bad(DefectLimits, d, "at most %d manifests", maxEntries)("more")
 		}
 	}
 	return out, nil
+}
+
+// IsAttestation reports whether an entry of an index is about another, as BuildKit marks it
+// (moby/buildkit docs/attestations/attestation-storage.md), and about which.
+func IsAttestation(d v1.Descriptor) (about string, ok bool) {
+	return d.Annotations["vnd.docker.reference.digest"], d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
 }
 
 // isImageEntry tells images from attestations and other artifacts. Some tools give the type of the config as the artifact's.
@@ -235,16 +233,8 @@ func (s *Source) document(ctx context.Context, d v1.Descriptor) ([]byte, error) 
 }
 
 func (s *Source) config(ctx context.Context, d v1.Descriptor, into *ocispec.Image) error {
-	r, err := s.store.blob(ctx, d)
+	raw, err := s.small(ctx, d)
 	if err != nil {
-		return err
-	}
-	defer func() { _ = r.Close() }() // only read
-	raw, err := readAll(r, d, maxConfig)
-	if err != nil {
-		return err
-	}
-	if err := matches(raw, d); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(raw, into); err != nil {

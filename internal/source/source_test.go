@@ -30,6 +30,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/org/multiarch-action/internal/layers"
+	patience "github.com/org/multiarch-action/internal/registry"
 	"github.com/org/multiarch-action/internal/source"
 )
 
@@ -416,13 +417,17 @@ func TestARegistryThatStops(t *testing.T) {
 	})
 	push(t, host+"/app:1", one)
 	stopped = true
-	s, err := source.Opener{Stall: 300 * time.Millisecond}.Open(t.Context(), must[source.Reference](t)(source.Parse(host+"/app:1")))
+	impatient, err := patience.New(patience.Config{Stall: 300 * time.Millisecond, Budget: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := source.Opener{Transport: impatient}.Open(t.Context(), must[source.Reference](t)(source.Parse(host+"/app:1")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := must[*source.Image](t)(s.Image(t.Context(), must[[]v1.Descriptor](t)(s.Images(t.Context()))[0]))
 	_, err = layers.NewReader(layers.Limits{}, nil).Read(t.Context(), got.Layers)
-	var stall *source.StallError
+	var stall *patience.StallError
 	if !errors.As(err, &stall) || err.Error() != "layer 1 of 2 ("+digest.String()+"): reading: nothing came for 300ms" {
 		t.Errorf("got %v", err)
 	}

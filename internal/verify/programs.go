@@ -32,24 +32,36 @@ func Inspect(ctx context.Context, level plan.Level, p plan.Platform, config ocis
 	if level == plan.VerifyManifest || level == plan.VerifyOff {
 		return findings, nil, nil
 	}
-	r := newRun(p, config.Config, files)
+	inspection, err := InspectFiles(ctx, RequestFor(level, p, config), files)
+	return append(findings, inspection.Findings...), inspection.Programs, err
+}
+
+// ConfigPlatform is the part of Inspect that compares a config with the platform that it is for.
+func ConfigPlatform(p plan.Platform, config ocispec.Image) []plan.Finding {
+	return checkConfig(p, config.Platform, configPath)
+}
+
+// InspectFiles does the part of Inspect that reads files, which can be done where the files are.
+func InspectFiles(ctx context.Context, request Request, files Files) (Inspection, error) {
+	p := plan.PlatformOf(request.Platform)
+	r := newRun(p, request.Config, files)
 	if err := r.programs(ctx); err != nil {
-		return nil, nil, fmt.Errorf("%s: verifying the image: %w", p, err)
+		return Inspection{}, fmt.Errorf("%s: verifying the image: %w", p, err)
 	}
 	started, err := r.startedPrograms(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: reading its programs: %w", p, err)
+		return Inspection{}, fmt.Errorf("%s: reading its programs: %w", p, err)
 	}
-	if level == plan.VerifyFull {
+	if request.Level == plan.VerifyFull {
 		w, ok := files.(Walker)
 		if !ok {
-			return nil, nil, fmt.Errorf("%s: verifying the image: its files cannot be listed", p)
+			return Inspection{}, fmt.Errorf("%s: verifying the image: its files cannot be listed", p)
 		}
 		if err := r.all(ctx, w); err != nil {
-			return nil, nil, fmt.Errorf("%s: verifying the image: %w", p, err)
+			return Inspection{}, fmt.Errorf("%s: verifying the image: %w", p, err)
 		}
 	}
-	return append(findings, r.findings...), started, nil
+	return Inspection{Findings: r.findings, Programs: started}, nil
 }
 
 func (r *run) startedPrograms(ctx context.Context) ([]Program, error) {

@@ -1,0 +1,91 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const releasedAction = "org/multiarch-action@v1"
+
+// What a release would publish of this commit, made twice: the same bytes, and an action that works by its name.
+func TestReleaseIsReproducibleAndUsable(t *testing.T) {
+	t.Parallel()
+	first, second := t.TempDir(), t.TempDir()
+	for _, dir := range []string{first, second} {
+		log := mustIn(t, w.root, "go", "run", "./release", "--version", "v1.0.0", "--out", filepath.Join(dir, "out"), "--targets", "linux/"+runtime.GOARCH)
+		if !strings.Contains(log, "release: commit") {
+			t.Fatalf("got %q, want the commit", log)
+		}
+	}
+	commit := mustIn(t, filepath.Join(first, "out", "repository.git"), "git", "rev-parse", "v1.0.0")
+	if again := mustIn(t, filepath.Join(second, "out", "repository.git"), "git", "rev-parse", "release/v1.0.0"); again != commit {
+		t.Errorf("the same source gives the release commits %s and %s", commit, again)
+	}
+	mustIn(t, filepath.Join(first, "out", "programs"), "sha256sum", "--check", "SHA256SUMS")
+	mustIn(t, first, "diff", "-r", filepath.Join(first, "out", "programs"), filepath.Join(second, "out", "programs"))
+
+	action := filepath.Join(t.TempDir(), "action")
+	mustIn(t, first, "git", "clone", "-q", "--branch", "v1.0.0", filepath.Join(first, "out", "repository.git"), action)
+	useReleased(t, action)
+
+	program := filepath.Join(action, "dist", "multiarch-action-linux-"+runtime.GOARCH)
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho I run\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	refuseChanged(t, action)
+}
+
+// useReleased builds an image with the action under its released name.
+func useReleased(t *testing.T, action string) {
+	t.Helper()
+	ref := tag(t)
+	outputsFile := filepath.Join(t.TempDir(), "outputs.json")
+	log, err := runWorkflow(t, releasedWorkflow(ref, outputsFile), "--local-repository", releasedAction+"="+action)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	var outputs struct{ Digest string }
+	raw, err := os.ReadFile(outputsFile)
+	if err == nil {
+		err = json.Unmarshal(raw, &outputs)
+	}
+	if digest := digestOf(t, ref); err != nil || digest == "" || outputs.Digest != digest {
+		t.Errorf("the output digest is %q (%v), want %q\n%s", outputs.Digest, err, digest, log)
+	}
+}
+
+// refuseChanged sees that a program that is not the released one is not started.
+func refuseChanged(t *testing.T, action string) {
+	t.Helper()
+	ref := tag(t)
+	before := digestOf(t, ref)
+	log, err := runWorkflow(t, releasedWorkflow(ref, os.DevNull), "--local-repository", releasedAction+"="+action)
+	if err == nil || !strings.Contains(log, "is not the program that was released: its SHA-256 is ") || strings.Contains(log, "I run") {
+		t.Errorf("got %v, want it refused\n%s", err, log)
+	}
+	if after := digestOf(t, ref); after != before {
+		t.Errorf("the tag was moved from %q to %q", before, after)
+	}
+}
+
+func releasedWorkflow(ref, outputsFile string) string {
+	return strings.NewReplacer(
+		"uses: ./", "uses: "+releasedAction, "TAG", ref, "CONFIG", w.lab["LAB_BUILDKITD_CONFIG"], "BUILDER", w.lab["LAB_BUILDKIT_IMAGE"], "OUTPUTS_FILE", outputsFile,
+	).Replace(workflow)
+}
+
+// mustIn runs a program in a folder; it has to succeed.
+func mustIn(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	text, err := output(dir, name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

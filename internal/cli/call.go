@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/org/multiarch-action/internal/build"
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// errBadStyle ends a check that found something, which it has printed.
+var errBadStyle = errors.New("the check of the Dockerfile found something")
+
+// ask asks about the Dockerfile instead of building it, and prints the answer.
+func (r *run) ask(ctx context.Context) error {
+	if err := r.host.SaveState("run", r.id); err != nil {
+		return err
+	}
+	r.claimHome()
+	answer, err := r.answer(ctx)
+	if err = errors.Join(err, r.close(ctx)); err != nil {
+		return err
+	}
+	return r.printAnswer(answer)
+}
+
+func (r *run) answer(ctx context.Context) (build.Answer, error) {
+	if err := r.dialNodes(ctx); err != nil {
+		return build.Answer{}, err
+	}
+	err := r.startBuilder(ctx, func(context.Context) error { return nil })
+	if r.own != nil {
+		r.nodes = append([]*node{r.own}, r.nodes...)
+	}
+	if err != nil {
+		return build.Answer{}, err
+	}
+	defer context.AfterFunc(ctx, func() { _ = r.closeNodes(ctx) })()
+	display, closeDisplay, err := r.display(ctx)
+	if err != nil {
+		return build.Answer{}, err
+	}
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer, err := build.Ask(asking, r.nodes[0].client, build.Request{Plan: r.plan, Status: display.Status, Archive: r.stdin.archive()})
+	return answer, errors.Join(err, closeDisplay())
+}
+
+// askTimeout bounds how long a Dockerfile and its frontend may take to be fetched.
+const askTimeout = 10 * time.Minute
+
+func (r *run) printAnswer(answer build.Answer) error {
+	text := strings.TrimSpace(answer.Text)
+	switch call := r.plan.Call; {
+	case call.Format == "json":
+		text = answer.JSON
+	case call.Method == plan.CallCheck && text == "":
+		text = "Check complete, no warnings found."
+	}
+	if _, err := fmt.Fprintln(r.Stdout, text); err != nil {
+		return fmt.Errorf("standard output: writing: %w", err)
+	}
+	if answer.Bad && !r.plan.Call.IgnoreStatus {
+		return errBadStyle
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/org/multiarch-action/internal/plan"
+)
+
+// ReleasedSchema is raised when a field of the JSON of a Released changes its meaning or goes away. New fields do not raise it.
+const ReleasedSchema = 1
+
+// Released is what came of publishing or promoting images that existed. Sizes are in bytes, times in seconds.
+type Released struct {
+	SchemaVersion int                `json:"schemaVersion"`
+	Program       string             `json:"program"` // version of multiarch-action
+	Outcome       Outcome            `json:"outcome"`
+	Verify        plan.Level         `json:"verify"`
+	Error         string             `json:"error,omitempty"`
+	Image         string             `json:"image,omitempty"`  // first tag and digest: what to pull
+	Digest        string             `json:"digest,omitempty"` // of the index, or of the manifest if there is one platform
+	Platforms     []ReleasedPlatform `json:"platforms"`
+	Findings      []plan.Finding     `json:"findings,omitempty"` // about the image as a whole
+	Pushed        []string           `json:"pushed,omitempty"`   // repositories that hold the digest
+	Copied        Copied             `json:"copied"`
+	Companions    int                `json:"companions"` // signatures and other referrers that went along
+	Tags          []Tag              `json:"tags,omitempty"`
+	Notes         []string           `json:"notes,omitempty"` // what was decided without being asked
+	Seconds       float64            `json:"seconds"`
+}
+
+// ReleasedPlatform is one platform of it.
+type ReleasedPlatform struct {
+	VerifiedPlatform
+	Source       string `json:"source"` // as it was named
+	Attestations int    `json:"attestations"`
+}
+
+// Copied is what the repositories did not hold yet.
+type Copied struct {
+	Manifests int   `json:"manifests"`
+	Blobs     int   `json:"blobs"`
+	Bytes     int64 `json:"bytes"`
+}
+
+// All returns all findings, those about the image as a whole first.
+func (r *Released) All() []plan.Finding {
+	out := append([]plan.Finding{}, r.Findings...)
+	for _, p := range r.Platforms {
+		out = append(out, p.Findings...)
+	}
+	return out
+}
+
+// JSON writes the result for programs.
+func (r *Released) JSON(w io.Writer) error { return writeJSON(w, r) }
+
+// headline is the run in one line.
+func (r *Released) headline() string {
+	verified := ", verified"
+	if r.Verify == plan.VerifyOff {
+		verified = ", not verified,"
+	}
+	switch r.Outcome {
+	case Published:
+		return fmt.Sprintf("%s%s and published", plural(len(r.Platforms), "platform"), verified)
+	case Rejected:
+		return "verification found errors; " + tagsPhrase(r.Tags)
+	case Cancelled:
+		return "cancelled; " + tagsPhrase(r.Tags)
+	}
+	return "failed; " + tagsPhrase(r.Tags)
+}
+
+func (r *Released) checks(p ReleasedPlatform) string {
+	if r.Verify == plan.VerifyOff {
+		return "off"
+	}
+	return p.checks()
+}
+
+// Terminal writes the result for a person at a terminal: a row for each platform, what is wrong, the tags, and the image last.
+func (r *Released) Terminal(w io.Writer) error {
+	var b strings.Builder
+	if len(r.Platforms) > 0 {
+		rows := []string{"PLATFORM\tDIGEST\tSIZE\tLAYERS\tATTESTATIONS\tCHECKS\tSOURCE"}
+		for _, p := range r.Platforms {
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%d\t%s\t%s",
+				visible(p.Platform), shortDigest(p.Digest), size(p.Size), p.Layers, p.Attestations, r.checks(p), plainLine(p.Source)))
+		}
+		b.WriteString("\n" + aligned(rows))
+	}
+	for _, severity := range []plan.Severity{plan.SeverityWarning, plan.SeverityError} {
+		for _, f := range r.All() {
+			if f.Severity == severity {
+				b.WriteString("\n" + Platform{}.finding(f))
+			}
+		}
+	}
+	if len(r.Tags) > 0 {
+		b.WriteString("\n" + (&Report{Tags: r.Tags}).tagLines())
+	}
+	fmt.Fprintf(&b, "\n%s (%.1fs)\n", r.headline(), r.Seconds)
+	if r.Outcome == Published {
+		fmt.Fprintf(&b, "\n  %s\n", r.Image)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Markdown writes the result for a CI host's summary page: what is wrong first.
+func (r *Released) Markdown(w io.Writer) error {
+	sign := map[Outcome]string{Published: "✅", Cancelled: "⏹️"}[r.Outcome]
+	if sign == "" {
+		sign = "❌"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s %s\n\n", sign, markdownText(r.headline()))
+	if r.Image != "" {
+		fmt.Fprintf(&b, "%s\n\n", code(r.Image))
+	}
+	if r.Error != "" && r.Outcome != Rejected {
+		b.WriteString(paragraph(r.Error))
+	}
+	left := 0
+	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {
+		for _, f := range r.All() {
+			if f.Severity != severity {
+				continue
+			}
+			if text := markdownFinding(f); b.Len()+len(text) < maxMarkdown {
+				b.WriteString(text)
+			} else {
+				left++
+			}
+		}
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "*Left out, because the summary would be too long: %d more. The JSON report holds everything.*\n\n", left)
+	}
+	if len(r.Platforms) > 0 {
+		b.WriteString("| Platform | Digest | Size | Layers | Attestations | Checks | Source |\n|---|---|---:|---:|---:|---|---|\n")
+	}
+	for _, p := range r.Platforms {
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", markdownText(p.Platform), cell(shortDigest(p.Digest)), size(p.Size), p.Layers, p.Attestations, r.checks(p), cell(p.Source))
+	}
+	b.WriteString("\n")
+	(&Report{Tags: r.Tags}).markdownTags(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,41 @@
+package verify
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/org/multiarch-action/internal/verify/corpus"
+)
+
+// The variant of every good ARM image of the corpus is no higher than the one that it is published for.
+func TestARMVariant(t *testing.T) {
+	t.Parallel()
+	got := map[string]string{}
+	for _, image := range corpus.Good() {
+		written, isARM := strings.CutPrefix(image.Platform, "linux/arm/")
+		if !isARM {
+			continue
+		}
+		variant, by, err := ARMVariant(t.Context(), imageFor(platform(t, image.Platform), image.Config), corpusFiles(image))
+		if err != nil {
+			t.Errorf("%s: %v", image.Name, err)
+		}
+		if variant > written {
+			t.Errorf("%s: got %s, and it is published for %s", image.Name, variant, written)
+		}
+		got[image.Name] = strings.TrimSpace(variant + " " + by)
+	}
+	for name, want := range map[string]string{
+		"an ARMv6 program in arm/v7":                    "v6 /app is built for ARMv6KZ",
+		"an ARMv5 program in arm/v6":                    "v5 /app is built for ARMv5TE",
+		"a program for arm/v8 in arm/v8":                "v8 /app is built for ARMv8-A",
+		"GOARM=6 in arm/v7":                             "v6 /app is a Go program built with GOARM=6",
+		"an ARM program without attributes":             "",
+		"Raspberry Pi OS in arm/v6":                     "v6 /usr/bin/dash is built for ARMv6KZ",
+		"a library for ARMv7 that chooses when it runs": "v6 /app is built for ARMv6KZ",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: got %q, want %q", name, got[name], want)
+		}
+	}
+}
