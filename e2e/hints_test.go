@@ -29,7 +29,7 @@ func TestHintsSayWhereTimeCouldBeSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	tmp := shortTemp(t)
-	first := builds(dir, []string{"linux/amd64"}, "-t", ref, "--push", "--keep-builder")
+	first := builds(dir, []string{"linux/amd64"}, "--keep-builder")
 	first.tmp = tmp
 	r := first.run(t)
 	r.wantCode(t, 0)
