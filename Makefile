@@ -59,10 +59,11 @@ lint: ## vet and lint
 	$$($(LAB) tool actionlint)
 
 .PHONY: bench
-bench: build lab-up ## compare with the usual chain of tools, builds with and without verification, and verify with crane
+bench: build lab-up ## compare with the usual chain of tools, builds with and without verification, verify with crane, and our memory with its limit
 	go run ./bench
 	go run ./bench -verify
 	go run ./bench -images
+	go run ./bench -limits
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (20s)

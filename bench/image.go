@@ -48,7 +48,7 @@ func compareImages(ctx context.Context, b *bench, runs int) error {
 	figures := make([][]figure, len(commands))
 	for i := range 1 + runs {
 		for j, command := range commands {
-			f, err := watched(ctx, command)
+			f, err := watched(ctx, command, new(strings.Builder))
 			if err != nil {
 				return err
 			}
@@ -67,11 +67,10 @@ func byPeak(a, b figure) int { return int(a.peak - b.peak) }
 
 // watched runs a command, and looks at its memory while it runs: what the kernel tells in the end is at least what this process had when
 // it started the command.
-func watched(ctx context.Context, s step) (figure, error) {
+func watched(ctx context.Context, s step, text *strings.Builder) (figure, error) {
 	started := time.Now()
 	cmd := exec.CommandContext(ctx, s[0], s[1:]...)
-	var text strings.Builder
-	cmd.Stderr = &text
+	cmd.Stderr = text
 	if err := cmd.Start(); err != nil {
 		return figure{}, err
 	}

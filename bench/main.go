@@ -21,12 +21,15 @@ func main() {
 	levels := flag.Bool("verify", false, "measure what verification adds to a build of ours, instead")
 	images := flag.Bool("images", false, "measure verify of an image that exists, instead")
 	states := flag.String("states", "", "comma-separated states of the builder that -verify measures: cold, warm, new (default: all)")
+	limits := flag.Bool("limits", false, "measure the memory of our process in builds with much of something, instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	switch {
 	case *levels:
 		err = with(ctx, func(b *bench) error { return compareLevels(ctx, b, *runs, *only, *states) })
+	case *limits:
+		err = with(ctx, func(b *bench) error { return compareLimits(ctx, b, *only) })
 	case *images:
 		err = with(ctx, func(b *bench) error { return compareImages(ctx, b, *runs) })
 	default:

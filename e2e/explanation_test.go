@@ -59,7 +59,7 @@ func TestKnownFailuresAreExplained(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := builds(folder(t, map[string]string{"Dockerfile": test.dockerfile}), seven).run(t)
+			r := builds(folder(t, map[string]string{"Dockerfile": test.dockerfile}), seven, "--preflight=off").run(t)
 			r.wantCode(t, 1)
 			for i, name := range seven {
 				f := r.platform(t, name).Failure

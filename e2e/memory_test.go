@@ -25,7 +25,7 @@ func TestWantOfMemoryIsNamed(t *testing.T) {
 			"hint: raise the limit (--driver-opt memory=…, now 24MiB)",
 		}},
 		{"of a step", "512m", []string{
-			"the step was killed, mostly by the kernel because memory ran out (dmesg tells): raise the limit (--driver-opt memory=…, now 512MiB)",
+			"cause: the step was killed, mostly by the kernel because memory ran out (dmesg tells)", "hint: raise the limit (--driver-opt memory=…, now 512MiB)",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -45,6 +45,12 @@ type Request struct {
 	// PushAgain is told that the builder could not push what it has built, the how many-th time. If it reports true, it has waited, and what
 	// is good is built, checked and pushed once more, mostly from the cache. It may be nil.
 	PushAgain func(ctx context.Context, failure error, try int) (again bool)
+	// Parallel is how many platforms are built at once; 0: all.
+	Parallel int
+	// Ended is told of every platform that has come to an end, good or bad. It may be nil, and be called from several goroutines.
+	Ended func(Result)
+	// Say is told what is tried again. It may be nil, and be called from several goroutines.
+	Say func(format string, args ...any)
 	// CacheProblem is told of a cache that could not be used; nil: nobody is.
 	CacheProblem func(*CacheProblem)
 	// Archive returns the context, from its beginning, where it came by standard input.
@@ -61,6 +67,7 @@ type Result struct {
 	Done     bool     // it came to an end, good or bad; else the run ended before
 	Failure  *Failure // nil: it was built
 	Crash    *Failure // why it was tried twice; nil: it was not. What is below is from the second try
+	Retries  int      // how often it was tried again because a registry, or the way to it, had failed
 	Findings []plan.Finding
 	Test     *TestResult // the smoke test
 	Start    *TestResult // the image, started as it is
@@ -99,6 +106,25 @@ func once(ctx context.Context, builder *buildkit.Client, request Request) ([]Res
 	if err := j.useCaches(ctx, builder, &opt); err != nil {
 		return nil, Exported{}, err
 	}
+	response, err := j.request(ctx, builder, opt)
+	j.finish()
+	problem := j.cacheProblems()
+	switch {
+	case ctx.Err() != nil:
+		return j.results, Exported{}, context.Cause(ctx)
+	case j.nothingGood:
+		return j.results, Exported{}, nil
+	case err != nil:
+		return j.results, Exported{}, fmt.Errorf("builder: %w", err)
+	case problem != nil:
+		return j.results, Exported{}, problem
+	}
+	exported, err := j.exported(response.ExporterResponse)
+	return j.results, exported, err
+}
+
+// request asks the builder once, and returns when it has said everything.
+func (j *job) request(ctx context.Context, builder *buildkit.Client, opt buildkit.SolveOpt) (*buildkit.SolveResponse, error) {
 	status := make(chan *buildkit.SolveStatus)
 	var response *buildkit.SolveResponse
 	var g errgroup.Group
@@ -124,21 +150,8 @@ func once(ctx context.Context, builder *buildkit.Client, request Request) ([]Res
 		}, status)
 		return err
 	})
-	err = g.Wait()
-	j.finish()
-	problem := j.cacheProblems()
-	switch {
-	case ctx.Err() != nil:
-		return j.results, Exported{}, context.Cause(ctx)
-	case j.nothingGood:
-		return j.results, Exported{}, nil
-	case err != nil:
-		return j.results, Exported{}, fmt.Errorf("builder: %w", err)
-	case problem != nil:
-		return j.results, Exported{}, problem
-	}
-	exported, err := j.exported(response.ExporterResponse)
-	return j.results, exported, err
+	err := g.Wait()
+	return response, err
 }
 
 // status passes a message on, one at a time.
@@ -185,7 +198,7 @@ func newJob(request Request) (*job, error) {
 	if request.Inspector != nil {
 		j.inspector, j.noInspector = request.Inspector()
 	}
-	for _, p := range request.Plan.Platforms {
+	for _, p := range j.Plan.Platforms {
 		j.results = append(j.results, Result{Platform: p})
 	}
 	return j, nil

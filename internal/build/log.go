@@ -8,6 +8,8 @@ import (
 	"time"
 
 	buildkit "github.com/moby/buildkit/client"
+
+	"github.com/org/multiarch-action/internal/plan"
 )
 
 // Of each step the last lines are kept, to be shown if it fails; a step that prints gigabytes must not fill our memory.
@@ -28,7 +30,8 @@ type vertexLog struct {
 type stepLog struct {
 	name    string
 	tail    tail
-	started bool          // and was not taken from the cache
+	started bool // and was not taken from the cache
+	begun   bool
 	ended   chan struct{} // closed when it has ended, and with it its output
 }
 
@@ -42,7 +45,7 @@ func (l *vertexLog) add(message *buildkit.SolveStatus) {
 	var ended []*stepLog
 	for _, v := range message.Vertexes {
 		s := l.step(v.Digest.String())
-		s.name = v.Name
+		s.name, s.begun = v.Name, s.begun || v.Started != nil
 		s.started = s.started || v.Started != nil && !v.Cached
 		if v.Completed != nil {
 			ended = append(ended, s)
@@ -167,6 +170,23 @@ func (f *finder) add(data []byte) {
 	f.rest = append(f.rest, data...)
 	f.found = bytes.Contains(f.rest, f.text)
 	f.rest = append([]byte(nil), f.rest[max(0, len(f.rest)-len(f.text)):]...)
+}
+
+// running returns the digest of a step of a platform that has begun and not ended, or nothing.
+func (l *vertexLog) running(p plan.Platform) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for digest, s := range l.steps {
+		select {
+		case <-s.ended:
+			continue
+		default:
+		}
+		if s.begun && (strings.HasPrefix(s.name, "["+p.String()+" ") || strings.Contains(s.name, "->"+p.Architecture()+" ")) {
+			return digest
+		}
+	}
+	return ""
 }
 
 // output returns the last lines that a step printed.

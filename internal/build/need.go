@@ -181,14 +181,7 @@ func containsPlatform(list []plan.Platform, p plan.Platform) bool {
 
 // commands lists what the build of a platform executes, in an order in which the builder could.
 func (a *analysis) commands(ctx context.Context, p plan.Platform, images llb.ImageMetaResolver) ([]command, error) {
-	target, capabilities := p.Spec(), pb.Caps.CapSet(pb.Caps.All())
-	result, err := dockerfile2llb.Dockerfile2LLB(ctx, a.dockerfile, dockerfile2llb.ConvertOpt{
-		Config: dockerui.Config{
-			BuildArgs: a.buildArgs(), Target: a.Plan.Target, BuildPlatforms: []ocispec.Platform{a.BuildPlatform.Spec()},
-		},
-		TargetPlatform: &target, MetaResolver: images, LLBCaps: &capabilities,
-		SourceMap: llb.NewSourceMap(nil, filepath.Base(a.Plan.Dockerfile), "Dockerfile", a.dockerfile),
-	})
+	result, err := a.convert(ctx, p, images)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +190,18 @@ func (a *analysis) commands(ctx context.Context, p plan.Platform, images llb.Ima
 		return nil, err
 	}
 	return commandsOf(definition, p)
+}
+
+// convert makes of the Dockerfile what the builder will be given for a platform.
+func (a *analysis) convert(ctx context.Context, p plan.Platform, images llb.ImageMetaResolver) (*dockerfile2llb.Result, error) {
+	target, capabilities := p.Spec(), pb.Caps.CapSet(pb.Caps.All())
+	return dockerfile2llb.Dockerfile2LLB(ctx, a.dockerfile, dockerfile2llb.ConvertOpt{
+		Config: dockerui.Config{
+			BuildArgs: a.buildArgs(), Target: a.Plan.Target, BuildPlatforms: []ocispec.Platform{a.BuildPlatform.Spec()},
+		},
+		TargetPlatform: &target, MetaResolver: images, LLBCaps: &capabilities,
+		SourceMap: llb.NewSourceMap(nil, filepath.Base(a.Plan.Dockerfile), "Dockerfile", a.dockerfile),
+	})
 }
 
 // buildArgs is a new map each time, because the converter changes it.

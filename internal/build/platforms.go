@@ -3,17 +3,19 @@ package build
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/result"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -33,13 +35,19 @@ func (j *job) run(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	if err != nil {
 		return nil, err
 	}
-	var wait sync.WaitGroup
+	var g errgroup.Group
+	if j.Parallel > 0 {
+		g.SetLimit(j.Parallel)
+	}
 	for i := range j.results {
 		if s := platforms[i]; s != nil {
-			wait.Go(func() { j.evaluate(ctx, c, &j.results[i], s) })
+			g.Go(func() error {
+				j.evaluate(ctx, c, &j.results[i], s)
+				return nil
+			})
 		}
 	}
-	wait.Wait()
+	_ = g.Wait() // failures are results
 	return platforms, ctx.Err()
 }
 
@@ -92,7 +100,7 @@ func (j *job) solveGroup(ctx context.Context, c gateway.Client, out []*solved, g
 	if err := j.addTargets(ctx, c, &request, platforms); err != nil {
 		return err
 	}
-	result, err := c.Solve(ctx, request)
+	result, err := j.frontend(ctx, c, request, group)
 	if err != nil {
 		return err
 	}
@@ -104,10 +112,34 @@ func (j *job) solveGroup(ctx context.Context, c gateway.Client, out []*solved, g
 	return nil
 }
 
+// frontend asks for platforms, and again where a registry could not say what a base image is.
+func (j *job) frontend(ctx context.Context, c gateway.Client, request gateway.SolveRequest, group []int) (*gateway.Result, error) {
+	what := "the Dockerfile"
+	if len(group) == 1 {
+		what = j.results[group[0]].Platform.String()
+	}
+	for try := 1; ; try++ {
+		result, err := c.Solve(ctx, request)
+		if err == nil || !j.again(ctx, what, try, err) {
+			return result, err
+		}
+		for _, i := range group {
+			j.results[i].Retries++
+		}
+	}
+}
+
 // failed says that the frontend could not even begin with a platform.
 func (j *job) failed(i int, err error) {
 	r := &j.results[i]
 	r.Done, r.Failure, r.Duration = true, j.failure(err), time.Since(j.started)
+	j.ended(r)
+}
+
+func (j *job) ended(r *Result) {
+	if j.Ended != nil {
+		j.Ended(*r)
+	}
 }
 
 // pick takes one platform out of the frontend's result, whose form depends on how many platforms were asked for.
@@ -134,21 +166,48 @@ func pick(all *gateway.Result, p plan.Platform) (*solved, error) {
 
 // evaluate builds, checks and tests one platform, and writes what it learned into the platform's own result.
 func (j *job) evaluate(ctx context.Context, c gateway.Client, r *Result, s *solved) {
+	if ctx.Err() != nil {
+		return
+	}
 	r.Began = time.Now()
 	defer func() { r.Ended = time.Now() }()
+	whole := ctx
+	ctx, cancel := j.limited(ctx)
+	defer cancel()
 	failure := j.judge(ctx, c, r, s)
 	if crash := j.crash(ctx, r, failure); crash != nil && j.Retry != nil && j.Retry(ctx, r.Platform, crash) {
 		failure = j.tryAgain(ctx, c, r, s, crash)
 	}
-	if ctx.Err() != nil {
+	if whole.Err() != nil {
 		return // what failed then says nothing about the platform
 	}
+	if failure != nil && ctx.Err() != nil {
+		failure = &Failure{Err: context.Cause(ctx), vertex: j.log.running(r.Platform)}
+	}
 	r.Done, r.Failure, r.Duration = true, failure, time.Since(j.started)
+	j.ended(r)
+}
+
+// build executes the steps of one platform, and again those that a registry did not let come to an end.
+func (j *job) build(ctx context.Context, c gateway.Client, r *Result, s *solved) error {
+	for try := 1; ; try++ {
+		err := s.ref.Evaluate(ctx)
+		var vertex *errdefs.VertexError
+		if err == nil || !errors.As(err, &vertex) || !j.again(ctx, r.Platform.String(), try, err) {
+			return err
+		}
+		r.Retries++
+		ref, problem := solveAgain(ctx, c, s.ref, vertex.Digest)
+		if problem != nil {
+			return errors.Join(err, problem)
+		}
+		s.ref = ref
+	}
 }
 
 func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved) *Failure {
 	if s.ref != nil {
-		if err := s.ref.Evaluate(ctx); err != nil {
+		if err := j.build(ctx, c, r, s); err != nil {
 			return j.failure(err)
 		}
 	}

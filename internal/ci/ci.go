@@ -127,12 +127,24 @@ func (h *Host) Error(file string, line int, text string) bool {
 	if h.action == nil {
 		return false
 	}
-	action := h.action
-	if file != "" && line > 0 {
-		action = action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
-	}
-	action.Errorf("%s", text)
+	h.at(file, line).Errorf("%s", text)
 	return true
+}
+
+// Warning is like Error for what does not keep the run from success.
+func (h *Host) Warning(file string, line int, text string) bool {
+	if h.action == nil {
+		return false
+	}
+	h.at(file, line).Warningf("%s", text)
+	return true
+}
+
+func (h *Host) at(file string, line int) *githubactions.Action {
+	if file == "" || line <= 0 {
+		return h.action
+	}
+	return h.action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

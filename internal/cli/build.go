@@ -239,6 +239,7 @@ func planLines(p *plan.Plan) []string {
 	}
 	lines = append(lines, metadataLines(p.Metadata)...)
 	lines = append(lines, builderLines(p.Builder)...)
+	lines = append(lines, courseLines(p.Course)...)
 	lines = append(lines, testLines(p)...)
 	return append(lines, destinationLines(p)...)
 }
@@ -312,6 +313,9 @@ func testText(t plan.SmokeTest) string {
 
 // say tells people what is going on, one line at a time.
 func (a *app) say(stage, format string, args ...any) {
+	if a.muted {
+		return
+	}
 	fmt.Fprintf(a.Stderr, "%-8s %s\n", stage, fmt.Sprintf(format, args...))
 }
 

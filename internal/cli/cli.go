@@ -57,6 +57,7 @@ type app struct {
 	World
 	host       *ci.Host
 	keychain   authn.Keychain // who we are for registries; nil: whom docker's configuration says
+	muted      bool           // nothing is said, because programs read standard error
 	stdin      *stdin
 	understood bool // the command line; what goes wrong from then on is not the request's fault
 }

@@ -14,12 +14,12 @@ import (
 // explanation says what a platform's failure means, as far as it is a known one. What this run knows itself comes before what a text
 // tells.
 func (r *run) explanation(p plan.Platform, f *build.Failure) report.Explanation {
-	var lost *lostError
+	var hinted interface{ Hint() string }
 	switch {
 	case f.EmulatorCrash != nil:
 		return report.Explanation{Evidence: f.EmulatorCrash.Said, Hint: r.crashHint(f.EmulatorCrash)}
-	case errors.As(f, &lost):
-		return report.Explanation{Hint: lost.Hint()}
+	case errors.As(f, &hinted):
+		return report.Explanation{Hint: hinted.Hint()}
 	}
 	if known, ok := explain.Find(f.Error(), f.Output, r.facts(p)); ok {
 		return explained(known)

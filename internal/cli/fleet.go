@@ -59,9 +59,11 @@ func (f *fleet) run(ctx context.Context, platforms []plan.Platform) {
 		if len(group) > 0 {
 			wait.Go(func() {
 				s := f.build(ctx, node, group)
-				if ctx.Err() == nil {
-					f.run(ctx, f.settle(node, group, s))
+				if ctx.Err() != nil {
+					f.keep(s.results)
+					return
 				}
+				f.run(ctx, f.settle(node, group, s))
 			})
 		}
 	}
@@ -72,14 +74,21 @@ func (f *fleet) run(ctx context.Context, platforms []plan.Platform) {
 func (f *fleet) runAlone(ctx context.Context, platforms []plan.Platform) error {
 	_ = f.assign(platforms)
 	s := f.build(ctx, 0, platforms)
-	for _, result := range s.results {
-		f.results[result.Platform.String()] = result
-	}
+	f.keep(s.results)
 	f.exported = append(f.exported, s.exported)
 	if s.lost {
 		return &lostError{text: fmt.Sprintf("builder %s: lost during the build: %v", f.names[0], s.err)}
 	}
 	return s.err
+}
+
+// keep records what came of platforms, as far as it is known when a build is given up.
+func (f *fleet) keep(results []build.Result) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, result := range results {
+		f.results[result.Platform.String()] = result
+	}
 }
 
 // lostError says that a node was lost, and that nobody could take its place.

@@ -14,6 +14,7 @@ import (
 
 // startLocal makes a buildkitd that is a process of this run the default builder.
 func (r *run) startLocal(ctx context.Context, before func(context.Context) error) error {
+	r.configured()
 	config, err := r.plan.Builder.Config.TOML()
 	if err != nil {
 		return fmt.Errorf("builder configuration: encoding: %w", err)

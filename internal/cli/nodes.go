@@ -157,7 +157,7 @@ func platformList(platforms []plan.Platform) string {
 }
 
 // newFleet prepares the build on all nodes, shown by one display.
-func (r *run) newFleet(display progress.Display) *fleet {
+func (r *run) newFleet(display progress.Display, stop context.CancelCauseFunc) *fleet {
 	offers, names := make([]plan.Offer, len(r.nodes)), make([]string, len(r.nodes))
 	for i, n := range r.nodes {
 		offers[i], names[i] = n.offer, n.name
@@ -168,7 +168,7 @@ func (r *run) newFleet(display progress.Display) *fleet {
 	f.say = func(format string, args ...any) { r.say("build", format, args...) }
 	f.build = func(ctx context.Context, node int, platforms []plan.Platform) share {
 		n := r.nodes[node]
-		return r.buildOn(ctx, n, platforms, r.statusOf(n, display, &one))
+		return r.buildOn(ctx, n, platforms, r.statusOf(n, display, &one), stop)
 	}
 	return f
 }
@@ -205,10 +205,14 @@ const (
 var errSilent = errors.New("it has not answered for a minute")
 
 // buildOn builds platforms on a node. What became of them says also whether the node is lost.
-func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, status func(*buildkit.SolveStatus)) share {
+func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, status func(*buildkit.SolveStatus), endAll context.CancelCauseFunc) share {
 	part := *r.plan
 	part.Platforms = platforms
-	request := build.Request{Plan: &part, Keychain: r.registry.Keychain, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Archive: r.stdin.archive(), CacheProblem: r.cacheProblem, PushAgain: r.patience.PushAgain}
+	request := build.Request{
+		Plan: &part, Keychain: r.registry.Keychain, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Parallel: r.parallel(n, len(platforms)),
+		Ended: r.failFast(endAll), Archive: r.stdin.archive(), CacheProblem: r.cacheProblem,
+		PushAgain: r.patience.PushAgain, Say: func(format string, args ...any) { r.say("build", format, args...) },
+	}
 	if n.here {
 		request.Emulated, request.Retry = r.emulated, r.retry
 	}
@@ -280,9 +284,11 @@ func (r *run) statusOf(n *node, display progress.Display, one *sync.Mutex) func(
 	return func(message *buildkit.SolveStatus) {
 		one.Lock()
 		defer one.Unlock()
+		message.Warnings = r.warnings.fresh(message.Warnings)
 		if len(r.nodes) > 1 {
 			setApart(message, n.name)
 		}
+		r.steps.add(message)
 		display.Status(message)
 	}
 }

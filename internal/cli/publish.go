@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,7 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 		images = append(images, pushed...)
 	}
 	images = r.inOrder(images, report.StatusPushed)
+	r.images = images
 	if err := r.verdict(); err != nil {
 		return err
 	}
@@ -76,6 +78,11 @@ func (r *run) moveTags(ctx context.Context, document publish.Document) error {
 		r.report.Outcome = report.Published
 	}
 	return err
+}
+
+// published are the platforms that the index must hold: all but those that failed and may.
+func (r *run) published() []plan.Platform {
+	return slices.DeleteFunc(slices.Clone(r.plan.Platforms), func(p plan.Platform) bool { return slices.Contains(r.report.Missing, p.String()) })
 }
 
 // inOrder puts images into the plan's order and into the report.
@@ -181,7 +188,7 @@ func (r *run) verifyIndex(ctx context.Context, document publish.Document, images
 				return err
 			}
 		}
-		r.report.Findings = append(r.report.Findings, r.verification.index(r.plan.Platforms, index, images)...)
+		r.report.Findings = append(r.report.Findings, r.verification.index(r.published(), index, images)...)
 	}
 	if plan.Failed(r.report.Findings) {
 		return errRejected

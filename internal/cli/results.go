@@ -22,6 +22,7 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 	}
 	row.Seconds, row.Findings = result.Duration.Seconds(), result.Findings
 	row.Node, row.Execution, row.Emulator, row.RunsHere = r.execution(result.Platform)
+	row.Retries = result.Retries
 	row.Need, row.Crash = r.needOf(result.Platform).Why, r.crashed(result.Crash)
 	if result.Crash != nil && result.Good() {
 		row.Findings = append(row.Findings, r.crashFinding(result.Platform, result.Crash))
@@ -38,11 +39,11 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 			Step: f.Step, File: f.File, Line: f.Line, Excerpt: f.Excerpt, ExitCode: f.ExitCode, Output: f.Output,
 			Error: f.Error(), Explanation: r.explanation(result.Platform, f),
 		}
-		r.host.Error(f.File, f.Line, fmt.Sprintf("%s: %s", result.Platform, f.Error()))
+		r.annotate(result.Platform, f.File, f.Line, fmt.Sprintf("%s: %s", result.Platform, f.Error()))
 	}
 	for _, finding := range result.Findings {
 		if finding.Fails() {
-			r.host.Error("", 0, fmt.Sprintf("%s: %s: %s; found %s", finding.Platform, finding.Path, finding.Why, finding.Found))
+			r.annotate(result.Platform, "", 0, fmt.Sprintf("%s: %s: %s; found %s", finding.Platform, finding.Path, finding.Why, finding.Found))
 		}
 	}
 }
@@ -53,6 +54,15 @@ func testRow(t *build.TestResult) *report.SmokeTest {
 		return nil
 	}
 	return &report.SmokeTest{Command: t.Args, ExitCode: t.ExitCode, Passed: t.Passed, Output: t.Output, Seconds: t.Duration.Seconds()}
+}
+
+// annotate shows what is wrong with a platform on the host: where it may fail, as a warning.
+func (r *run) annotate(p plan.Platform, file string, line int, text string) {
+	if r.plan.Course.MayFail(p) {
+		r.host.Warning(r.shownFile(file), line, text)
+		return
+	}
+	r.host.Error(r.shownFile(file), line, text)
 }
 
 // emulationOf finds how programs of a platform run here.
@@ -103,34 +113,50 @@ func (r *run) way(p plan.Platform) string {
 	return string(e.Way)
 }
 
-// verdict is an error unless every platform is good. Its report has the details.
+// verdict is an error unless every platform is good, or may fail. Its report has the details.
 func (r *run) verdict() error {
 	var failed, rejected []string
-	for _, row := range r.report.Platforms {
-		switch row.Status {
-		case report.StatusFailed:
+	for i := range r.report.Platforms {
+		row := &r.report.Platforms[i]
+		bad := row.Status == report.StatusFailed || row.Status == report.StatusRejected
+		switch {
+		case bad && r.plan.Course.MayFail(row.Platform):
+			row.Allowed = true
+			r.report.Missing = append(r.report.Missing, row.Platform.String())
+		case row.Status == report.StatusFailed:
 			failed = append(failed, row.Platform.String())
-		case report.StatusRejected:
+		case row.Status == report.StatusRejected:
 			rejected = append(rejected, row.Platform.String())
 		}
 	}
 	switch {
 	case len(failed) == len(r.report.Platforms):
 		return errors.New("building: every platform failed; no tag was moved")
+	case len(failed) > 0 && r.plan.Course.FailFast:
+		return fmt.Errorf("building %s: it failed, which ended the build of the others; no tag was moved", strings.Join(failed, ", "))
 	case len(failed) > 0:
 		return fmt.Errorf("building %s: it failed; the other platforms went on, and no tag was moved", strings.Join(failed, ", "))
 	case len(rejected) > 0:
 		return errRejected
+	}
+	for _, name := range r.report.Missing {
+		r.warn("", 0, fmt.Sprintf("%s failed and is missing in the result, as --allow-failure allows", name))
 	}
 	return nil
 }
 
 // publishReport writes the report everywhere that it is wanted.
 func (r *run) publishReport(asJSON bool) error {
-	foreign := r.host.Foreign() // the report quotes what the build printed
-	problems := []error{r.report.Terminal(foreign), foreign.Close(), r.outputs()}
+	problems := []error{r.outputs()}
+	if !r.muted {
+		foreign := r.host.Foreign() // the report quotes what the build printed
+		problems = append(problems, r.report.Terminal(foreign), foreign.Close())
+	}
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JSON))
+	}
+	if path := r.plan.JUnit; path != "" {
+		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JUnit))
 	}
 	problems = append(problems, r.resultFiles())
 	summary := r.plan.Summary

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/progress"
@@ -42,6 +44,12 @@ type run struct {
 	needs        []build.Need               // by platform, in the plan's order; empty: nobody looked
 	placed       map[string]plan.Assignment // by platform: where it was built
 	crashes      crashes
+	warnings     warnings
+	steps        steps
+	images       []plan.Pushed
+	leftOut      map[string]*build.Failure // by platform: what preflight found about one that may fail
+	resources    setup.Resources           // of the builder on this machine
+	configured   func()                    // to be called when it is settled how the builder reaches registries
 	verification verification
 
 	foldersLock sync.Mutex
@@ -58,10 +66,15 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	raw := make([]byte, 6)
 	_, _ = rand.Read(raw) // never fails
+	if p.Progress == plan.ProgressRawJSON {
+		muted := *a
+		muted.muted, a = true, &muted
+	}
 	r := &run{
 		app: a, plan: p, id: hex.EncodeToString(raw), started: time.Now(),
 		registry:     publish.Registry{Keychain: a.keychain, Transport: transport, ForceTag: p.ForceTag},
 		patience:     transport,
+		steps:        steps{},
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.verification.version = a.version()
@@ -101,6 +114,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 		}
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
+	r.report.Hints = r.hints()
 	err = errors.Join(err, r.stage("close", func() error { return r.close(ctx) }))
 	r.report.Stages = r.timeline.Stages()
 	return errors.Join(err, r.publishReport(asJSON))
@@ -159,13 +173,20 @@ func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := r.newFleet(display)
+	building, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	f := r.newFleet(display, stop)
+	platforms := r.toBuild(f)
 	if len(r.nodes) == 1 {
-		err = f.runAlone(ctx, r.plan.Platforms)
+		err = f.runAlone(building, platforms)
 	} else {
-		f.run(ctx, r.plan.Platforms)
+		f.run(building, platforms)
+	}
+	if errors.Is(context.Cause(building), errFailFast) && ctx.Err() == nil {
+		err = nil // the platform that ended the others says why
 	}
 	err = errors.Join(err, closeDisplay())
+	r.reportWarnings()
 	r.placed = f.placed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]
@@ -209,9 +230,16 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 	case mode == plan.ProgressQuiet:
 		display = progress.Quiet()
 	case mode == plan.ProgressTTY || mode == plan.ProgressAuto && terminal && r.host.SummaryFile() == "":
-		if display, err = progress.Terminal(ctx, file); err != nil {
+		display = progress.Live(r.Stderr, func() (columns, lines int) {
+			columns, lines, _ = term.GetSize(int(file.Fd())) // 0 where it cannot be told
+			return columns, lines
+		})
+	case mode == plan.ProgressRawJSON:
+		foreign := r.host.Foreign()
+		if display, err = progress.RawJSON(ctx, foreign); err != nil {
 			return nil, nil, err
 		}
+		return display, func() error { return errors.Join(display.Close(), foreign.Close()) }, nil
 	default:
 		foreign := r.host.Foreign()
 		display = progress.Plain(foreign)

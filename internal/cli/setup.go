@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,13 +21,23 @@ func (r *run) setup(ctx context.Context) error {
 	if err := r.confirm(ctx); err != nil {
 		return err
 	}
-	return r.settleNodes(ctx)
+	if err := r.settleNodes(ctx); err != nil || r.soloHere() {
+		return err
+	}
+	return r.preflight(ctx)
 }
 
 // prepare does at the same time what does not depend on each other: ask the registries, register emulators, start the builder.
 func (r *run) prepare(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	emulated := make(chan struct{})
+	emulated, configured := make(chan struct{}), make(chan struct{})
+	r.configured = sync.OnceFunc(func() { close(configured) })
+	if r.soloHere() {
+		g.Go(func() error {
+			<-configured
+			return r.preflight(ctx)
+		})
+	}
 	if r.plan.Push {
 		g.Go(func() error {
 			return r.stage("setup/registries", func() error { return r.registry.CheckPush(ctx, r.plan.Repositories()) })
@@ -38,6 +49,7 @@ func (r *run) prepare(ctx context.Context) error {
 	})
 	g.Go(func() error { return r.dialNodes(ctx) })
 	g.Go(func() error {
+		defer r.configured()
 		return r.startBuilder(ctx, func(ctx context.Context) error {
 			select {
 			case <-emulated:
@@ -194,6 +206,7 @@ func (r *run) newBuilder(ctx context.Context, engine *setup.Engine, before func(
 	for _, note := range r.plan.Builder.Adopt(registries) {
 		r.say("setup", "%s", note)
 	}
+	r.configured()
 	config, err := r.plan.Builder.Config.TOML()
 	if err != nil {
 		return nil, fmt.Errorf("builder configuration: encoding: %w", err)

@@ -93,5 +93,8 @@ func checkIDs() []string {
 	for _, c := range verify.Checks() {
 		ids = append(ids, c.ID)
 	}
+	for _, c := range preflightChecks() {
+		ids = append(ids, c[0])
+	}
 	return ids
 }

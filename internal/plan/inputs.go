@@ -86,8 +86,15 @@ type Inputs struct {
 	Binfmt                string
 	BinfmtImage           string
 
+	Preflight       string
+	Parallel        string
+	FailFast        string
+	AllowFailure    []string
+	PlatformTimeout string
+
 	Summary      string
 	Report       string
+	JUnit        string
 	IIDFile      string
 	MetadataFile string
 	Progress     string
@@ -107,7 +114,7 @@ type Inputs struct {
 // BuildInputs returns the table of the build command's inputs, in the order in which they are documented. Names are those
 // of docker/build-push-action and docker/setup-buildx-action, flags those of docker buildx build, where these have one.
 func BuildInputs() []Input {
-	return slices.Concat(imageInputs(), callInputs(), ruleInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), destinationInputs(), proofInputs(), builderInputs(), registryInputs(), loginInputs(), emulationInputs(), stagingInputs(), outputInputs())
+	return slices.Concat(imageInputs(), callInputs(), ruleInputs(), argumentInputs(), contextInputs(), secretInputs(), stepInputs(), cacheInputs(), destinationInputs(), proofInputs(), builderInputs(), registryInputs(), loginInputs(), emulationInputs(), courseInputs(), stagingInputs(), outputInputs())
 }
 
 // imageInputs are what is built.
@@ -349,7 +356,12 @@ func outputInputs() []Input {
 			text: func(in *Inputs) *string { return &in.MetadataFile },
 		},
 		{
-			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto", Help: "auto, plain, tty or quiet",
+			Name: "junit", Flag: "junit", Kind: KindText, Help: "file to write the report to as JUnit XML, for GitLab and Jenkins",
+			text: func(in *Inputs) *string { return &in.JUnit },
+		},
+		{
+			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto",
+			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet; rawjson: BuildKit's messages as JSON",
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}

@@ -42,10 +42,12 @@ func New(in Inputs, world World) (*Plan, error) {
 		Report:        in.Report,
 		IIDFile:       in.IIDFile,
 		MetadataFile:  in.MetadataFile,
-		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet),
+		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
+		JUnit:         in.JUnit,
 	}
 	p.SourceDateEpoch = to.SourceDateEpoch
 	r.files(p)
+	p.Course = r.course(p.Platforms)
 	p.Overrides = r.overrides(p)
 	p.Secrets, p.SSH = r.secrets(p), r.ssh(p)
 	r.tokenForGit(p)
@@ -186,7 +188,7 @@ func oldestFirst(platforms []Platform) {
 // resultFiles finds out, before anything is started, that a result could not be written at the end.
 func (r *reader) resultFiles() {
 	for _, file := range []struct{ input, path string }{
-		{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--iidfile", r.in.IIDFile}, {"--metadata-file", r.in.MetadataFile},
+		{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--junit", r.in.JUnit}, {"--iidfile", r.in.IIDFile}, {"--metadata-file", r.in.MetadataFile},
 	} {
 		if file.path == "" {
 			continue

@@ -60,8 +60,11 @@ type Plan struct {
 	// SourceDateEpoch is the time, in seconds since 1970, that the image and its files get (https://reproducible-builds.org/specs/source-date-epoch/).
 	SourceDateEpoch *int64 `json:"sourceDateEpoch,omitempty"`
 
+	Course Course `json:"course"`
+
 	Summary string `json:"summary,omitempty"`
 	Report  string `json:"report,omitempty"`
+	JUnit   string `json:"junit,omitempty"`
 	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
 	IIDFile      string   `json:"iidFile,omitempty"`
 	MetadataFile string   `json:"metadataFile,omitempty"`
@@ -97,10 +100,11 @@ type Progress string
 
 // The ways to show progress.
 const (
-	ProgressAuto  Progress = "auto"
-	ProgressPlain Progress = "plain"
-	ProgressTTY   Progress = "tty"
-	ProgressQuiet Progress = "quiet"
+	ProgressAuto    Progress = "auto"
+	ProgressPlain   Progress = "plain"
+	ProgressTTY     Progress = "tty"
+	ProgressQuiet   Progress = "quiet"
+	ProgressRawJSON Progress = "rawjson"
 )
 
 // Builder says which builder to start, or which to use.

@@ -13,6 +13,7 @@ type Pushed struct {
 	ConfigHash v1.Hash
 	Size       int64 // bytes of the compressed layers
 	Layers     int
+	Blobs      []v1.Descriptor // the layers, lowest first
 	// Attestations are the manifests with what the builder says about the image, as they will stand in the index.
 	Attestations []v1.Descriptor
 }

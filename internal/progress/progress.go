@@ -1,5 +1,5 @@
-// Package progress shows a running build: a live view on a terminal, or plain lines that each begin with the platform they are
-// about. Give New the way to show it, feed Status, and Close at the end.
+// Package progress shows a running build: a line for each platform on a terminal (Live), plain lines that each begin with the platform they
+// are about (Plain), or BuildKit's own messages (RawJSON). Feed Status, and Close at the end.
 package progress
 
 import (
@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/console"
 	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 	"golang.org/x/sync/errgroup"
@@ -23,32 +22,32 @@ type Display interface {
 	Close() error
 }
 
-// Terminal returns a live view on a terminal.
-func Terminal(ctx context.Context, file console.File) (Display, error) {
-	view, err := progressui.NewDisplay(file, progressui.TtyMode)
+// RawJSON returns a display that writes BuildKit's messages as they are, a JSON object on a line.
+func RawJSON(ctx context.Context, w io.Writer) (Display, error) {
+	view, err := progressui.NewDisplay(w, progressui.RawJSONMode)
 	if err != nil {
-		return nil, fmt.Errorf("progress: opening the terminal: %w", err)
+		return nil, fmt.Errorf("progress: preparing JSON: %w", err)
 	}
-	t := &terminal{messages: make(chan *buildkit.SolveStatus)}
+	r := &rawJSON{messages: make(chan *buildkit.SolveStatus)}
 	// After a cancellation the view still has to take what the builder sends.
 	ctx = context.WithoutCancel(ctx)
-	t.view.Go(func() error {
-		_, err := view.UpdateFrom(ctx, t.messages)
+	r.view.Go(func() error {
+		_, err := view.UpdateFrom(ctx, r.messages)
 		return err
 	})
-	return t, nil
+	return r, nil
 }
 
-type terminal struct {
+type rawJSON struct {
 	messages chan *buildkit.SolveStatus
 	view     errgroup.Group
 }
 
-func (t *terminal) Status(message *buildkit.SolveStatus) { t.messages <- message }
+func (r *rawJSON) Status(message *buildkit.SolveStatus) { r.messages <- message }
 
-func (t *terminal) Close() error {
-	close(t.messages)
-	return t.view.Wait()
+func (r *rawJSON) Close() error {
+	close(r.messages)
+	return r.view.Wait()
 }
 
 // Quiet shows nothing.
@@ -98,9 +97,16 @@ func (p *plain) Status(message *buildkit.SolveStatus) {
 		p.output(p.step(entry.Vertex.String()), string(entry.Data))
 	}
 	for _, warning := range message.Warnings {
-		s := p.step(warning.Vertex.String())
-		p.line(s, "warning: %s", warning.Short)
+		p.line(p.step(warning.Vertex.String()), "warning: %s%s", warningPlace(warning), warning.Short)
 	}
+}
+
+// warningPlace names the file and line that a warning is about.
+func warningPlace(w *buildkit.VertexWarning) string {
+	if w.SourceInfo == nil || len(w.Range) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", w.SourceInfo.Filename, w.Range[0].Start.Line)
 }
 
 func (p *plain) step(digest string) *step {

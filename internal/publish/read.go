@@ -117,7 +117,7 @@ func (r Registry) image(ctx context.Context, repo name.Repository, descriptor v1
 
 // describe puts together what is known of an image.
 func describe(descriptor v1.Descriptor, manifest *v1.Manifest, config []byte) (plan.Pushed, error) {
-	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers)}
+	out := plan.Pushed{Descriptor: descriptor, ConfigHash: manifest.Config.Digest, Layers: len(manifest.Layers), Blobs: manifest.Layers}
 	if err := json.Unmarshal(config, &out.Config); err != nil {
 		return plan.Pushed{}, err
 	}

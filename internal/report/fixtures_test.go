@@ -95,6 +95,22 @@ func ignored(t *testing.T) *report.Report {
 	return r
 }
 
+// without is a run that left out a platform, with all that can be said besides.
+func without(t *testing.T) *report.Report {
+	t.Helper()
+	r := failed(t)
+	ok := published(t)
+	r.Outcome, r.Error, r.Image, r.Digest, r.Tags = ok.Outcome, "", ok.Image, ok.Digest, ok.Tags
+	r.Platforms[6].Allowed, r.Missing = true, []string{"linux/s390x"}
+	r.Preflight = []plan.Finding{{
+		Check: "preflight/shadowed-arg", Severity: plan.SeverityWarning, Platform: "linux/arm64, linux/s390x", Path: "Dockerfile:2",
+		Expected: "TARGETARCH=arm64, as BuildKit sets it", Found: "TARGETARCH=amd64", Why: "every platform gets this value", Fix: "declare ARG TARGETARCH without a value",
+	}}
+	r.Warnings = []report.Warning{{File: "Dockerfile", Line: 5, Text: "MaintainerDeprecated: Maintainer instruction is deprecated", URL: "https://docs.docker.com/go/dockerfile/rule/maintainer-deprecated/"}}
+	r.Hints = []report.Hint{{ID: "copy-link", Bytes: 4 << 20, Text: "COPY data /data made the same layer of 2.1 MB for 3 platforms, each time anew: with --link it is made and compressed once"}}
+	return r
+}
+
 // failed is a run in which one platform's step failed.
 func failed(t *testing.T) *report.Report {
 	t.Helper()

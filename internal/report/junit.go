@@ -51,14 +51,7 @@ func (v *Verification) JUnit(w io.Writer) error {
 	for _, image := range v.Images {
 		out.Suites = append(out.Suites, image.junit()...)
 	}
-	raw, err := xml.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return fmt.Errorf("JUnit report: encoding: %w", err)
-	}
-	if _, err := fmt.Fprintf(w, "%s%s\n", xml.Header, raw); err != nil {
-		return fmt.Errorf("JUnit report: writing: %w", err)
-	}
-	return nil
+	return writeJUnit(w, out)
 }
 
 func (v Verified) junit() []junitSuite {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -49,6 +50,9 @@ func (r *Report) markdownEnd() string {
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "Run it:\n\n%s", fence(r.runCommand()))
 	}
+	for _, hint := range r.Hints {
+		fmt.Fprintf(&b, "*Faster:* %s\n\n", markdownText(hint.Text))
+	}
 	if len(r.Stages) > 0 {
 		b.WriteString(fold("Time line", r.timeRows()))
 	}
@@ -58,6 +62,9 @@ func (r *Report) markdownEnd() string {
 func (r *Report) sign() string {
 	switch r.Outcome {
 	case Published, Built, Staged:
+		if len(r.Missing) > 0 {
+			return "⚠️"
+		}
 		return "✅"
 	case Cancelled:
 		return "⏹️"
@@ -79,7 +86,7 @@ func (r *Report) markdownTable(b *strings.Builder) {
 		if p.Layers > 0 {
 			layers = fmt.Sprint(p.Layers)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.Status, cell(shortDigest(p.Digest)), size(p.Size),
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.status(), cell(shortDigest(p.Digest)), size(p.Size),
 			layers, node(cell(p.Node)), markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.tests()))
 	}
 	b.WriteString("\n")
@@ -111,7 +118,7 @@ func (r *Report) markdownProblems() []string {
 		}
 	}
 	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {
-		for _, f := range r.Findings {
+		for _, f := range slices.Concat(r.Preflight, r.Findings) {
 			if f.Severity == severity {
 				out = append(out, markdownFinding(f))
 			}
@@ -123,6 +130,13 @@ func (r *Report) markdownProblems() []string {
 				}
 			}
 		}
+	}
+	for _, w := range r.Warnings {
+		line := "**warning of BuildKit** " + code(strings.TrimSuffix(w.place(), ": ")) + " " + markdownText(w.Text)
+		if strings.HasPrefix(w.URL, "https://") && !strings.ContainsAny(w.URL, " <>()") {
+			line += " ([more](" + w.URL + "))"
+		}
+		out = append(out, line+"\n\n")
 	}
 	for _, p := range r.Platforms {
 		if p.Status == StatusRejected {

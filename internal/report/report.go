@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -44,9 +45,13 @@ type Report struct {
 	Tags          []Tag          `json:"tags,omitempty"`
 	Outputs       []Output       `json:"outputs,omitempty"` // that were written
 	Platforms     []Platform     `json:"platforms"`
-	Findings      []plan.Finding `json:"findings,omitempty"` // about the index as a whole
-	Builder       string         `json:"builder,omitempty"`  // version of BuildKit
-	Nodes         []Node         `json:"nodes,omitempty"`    // that were built on, or were to be
+	Missing       []string       `json:"missing,omitempty"`   // platforms that failed, as they were allowed to: the result is without them
+	Preflight     []plan.Finding `json:"preflight,omitempty"` // what was found before anything was built
+	Warnings      []Warning      `json:"warnings,omitempty"`  // of BuildKit, about the Dockerfile for example
+	Findings      []plan.Finding `json:"findings,omitempty"`  // about the index as a whole
+	Builder       string         `json:"builder,omitempty"`   // version of BuildKit
+	Nodes         []Node         `json:"nodes,omitempty"`     // that were built on, or were to be
+	Hints         []Hint         `json:"hints,omitempty"`     // where time or work could be saved
 	Notes         []string       `json:"notes,omitempty"`
 	Stages        []Stage        `json:"stages,omitempty"`
 	Seconds       float64        `json:"seconds"`
@@ -76,7 +81,9 @@ type Platform struct {
 	Way          string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
 	RunsHere     bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
 	Crash        *Crash         `json:"crash,omitempty"`
-	Seconds      float64        `json:"seconds"` // until it was built and checked
+	Retries      int            `json:"retries,omitempty"` // because a registry, or the way to it, had failed
+	Allowed      bool           `json:"allowed,omitempty"` // to fail: the result is without it
+	Seconds      float64        `json:"seconds"`           // until it was built and checked
 	Findings     []plan.Finding `json:"findings,omitempty"`
 	SmokeTest    *SmokeTest     `json:"smokeTest,omitempty"`
 	StartTest    *SmokeTest     `json:"startTest,omitempty"` // the image, started as it is
@@ -116,6 +123,31 @@ type Failure struct {
 	Explanation
 }
 
+// Hint is where time or work could be saved. One of the figures is set.
+type Hint struct {
+	ID      string  `json:"id"` // emulated-step, missed-cache or copy-link
+	Text    string  `json:"text"`
+	Seconds float64 `json:"seconds,omitempty"`
+	Bytes   int64   `json:"bytes,omitempty"`
+}
+
+// Warning is what BuildKit warned of.
+type Warning struct {
+	File   string   `json:"file,omitempty"`
+	Line   int      `json:"line,omitempty"`
+	Text   string   `json:"text"`
+	Detail []string `json:"detail,omitempty"`
+	URL    string   `json:"url,omitempty"`
+}
+
+// place names file and line, with a colon behind them, or is empty.
+func (w Warning) place() string {
+	if w.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", w.File, w.Line)
+}
+
 // Crash is of an emulator, after which the platform was tried once more.
 type Crash struct {
 	Emulator string `json:"emulator"` // that crashed: version and path
@@ -148,6 +180,11 @@ func (r *Report) headline() string {
 	if r.Verify == plan.VerifyOff {
 		and = ", not verified"
 	}
+	return r.end(good, built, and) + r.withoutPhrase()
+}
+
+// end says how the run ended.
+func (r *Report) end(good int, built, and string) string {
 	switch {
 	case r.Outcome == Published && r.Verify == plan.VerifyOff:
 		return built + " and published" + and
@@ -169,6 +206,14 @@ func (r *Report) headline() string {
 		return "failed before a platform was built; " + r.tagsPhrase()
 	}
 	return fmt.Sprintf("failed: %d of %d platforms are good; %s", good, len(r.Platforms), r.tagsPhrase())
+}
+
+// withoutPhrase says loudly what the result lacks.
+func (r *Report) withoutPhrase() string {
+	if len(r.Missing) == 0 {
+		return ""
+	}
+	return "; WITHOUT " + strings.Join(r.Missing, ", ") + ", which failed and may"
 }
 
 func (r *Report) tagsPhrase() string { return tagsPhrase(r.Tags) }
@@ -199,7 +244,9 @@ func (r *Report) runCommand() string {
 	return fmt.Sprintf("docker run --rm %s    # on a machine for %s", r.Image, r.Platforms[0].Platform)
 }
 
-// size writes bytes as people read them.
+// Size writes bytes as people read them.
+func Size(bytes int64) string { return size(bytes) }
+
 func size(bytes int64) string {
 	const unit = 1000
 	if bytes == 0 {
@@ -227,6 +274,14 @@ func (p Platform) execution() string {
 		text += ", second try"
 	}
 	return text
+}
+
+// status says what became of the platform, and loudly if the result is without it.
+func (p Platform) status() string {
+	if p.Allowed {
+		return strings.ToUpper(string(p.Status)) + ", LEFT OUT"
+	}
+	return string(p.Status)
 }
 
 // tally counts findings by their severity, apart from those that are ignored.

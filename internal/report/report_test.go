@@ -16,14 +16,14 @@ func runs(t *testing.T) map[string]*report.Report {
 	t.Helper()
 	return map[string]*report.Report{
 		"published": published(t), "failed": failed(t), "rejected": rejected(t), "cancelled": cancelled(t), "setup-failed": setupFailed(t),
-		"builder-lost": builderLost(t), "not-verified": notVerified(t), "hostile": hostile(t), "nodes": nodes(t), "ignored": ignored(t),
+		"builder-lost": builderLost(t), "not-verified": notVerified(t), "hostile": hostile(t), "nodes": nodes(t), "ignored": ignored(t), "without": without(t),
 	}
 }
 
 func TestRenderings(t *testing.T) {
 	t.Parallel()
 	for name, run := range runs(t) {
-		for kind, write := range map[string]func(io.Writer) error{"txt": run.Terminal, "md": run.Markdown, "json": run.JSON} {
+		for kind, write := range map[string]func(io.Writer) error{"txt": run.Terminal, "md": run.Markdown, "json": run.JSON, "junit.xml": run.JUnit} {
 			t.Run(name+"."+kind, func(t *testing.T) {
 				t.Parallel()
 				var b bytes.Buffer

@@ -30,6 +30,9 @@ func (r *Report) Terminal(w io.Writer) error {
 	if phrase := r.timePhrase(); phrase != "" {
 		fmt.Fprintf(&b, "  %s\n", phrase)
 	}
+	for _, hint := range r.Hints {
+		fmt.Fprintf(&b, "  faster: %s\n", visible(hint.Text))
+	}
 	if r.Outcome == Published {
 		fmt.Fprintf(&b, "\n  %s\n\nrun it:\n\n  %s\n", r.Image, r.runCommand())
 	}
@@ -61,7 +64,7 @@ func (r *Report) table() string {
 			layers = fmt.Sprint(p.Layers)
 		}
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s%s\t%.1fs\t%s\t%s",
-			p.Platform, p.Status, shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.tests()))
+			p.Platform, p.status(), shortDigest(p.Digest), size(p.Size), layers, node(p.Node), p.execution(), p.Seconds, r.checks(p), p.tests()))
 	}
 	return aligned(rows)
 }
@@ -148,7 +151,15 @@ func (r *Report) terminalProblems() []string {
 			out = append(out, n.terminal())
 		}
 	}
+	for _, w := range r.Warnings {
+		out = append(out, fmt.Sprintf("warning of BuildKit: %s\n", visible(w.place()+w.Text)))
+	}
 	for _, severity := range []plan.Severity{plan.SeverityWarning, plan.SeverityError} {
+		for _, f := range r.Preflight {
+			if f.Severity == severity {
+				out = append(out, Platform{}.finding(f))
+			}
+		}
 		for _, p := range r.Platforms {
 			for _, f := range p.Findings {
 				if f.Severity == severity {
