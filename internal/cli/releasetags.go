@@ -19,7 +19,7 @@ func (r *releaser) releaseTags(ctx context.Context, opened *source.Source) ([]pl
 	if err != nil {
 		return nil, err
 	}
-	version := plan.ReleaseVersion(r.plan.Promotion.Rules, r.plan.Tags, labelled)
+	version := r.plan.Promotion.Rules.Version(r.plan.Tags, labelled)
 	ruled, problems := r.ruleTags(from, version)
 	if len(problems) > 0 {
 		return nil, problems
@@ -59,14 +59,9 @@ func (r *releaser) ruleTags(from name.Repository, version string) ([]plan.Tag, p
 	if len(repositories) == 0 {
 		repositories = []name.Repository{from}
 	}
+	names, problems := r.plan.Promotion.Rules.Tags(version)
 	var out []plan.Tag
-	var problems plan.InputErrors
-	for _, rule := range r.plan.Promotion.Rules {
-		text, err := rule.Tag(version)
-		problems = append(problems, named("--rules", err)...)
-		if text == "" {
-			continue
-		}
+	for _, text := range names {
 		for _, repo := range repositories {
 			tag, err := name.NewTag(repo.Name() + ":" + text)
 			if err != nil {

@@ -28,9 +28,9 @@ type Release struct {
 
 // Promotion is what only promote is asked.
 type Promotion struct {
-	FromTag string        // the tag that names the image; empty: a digest does
-	Expect  *v1.Hash      // what that tag must point at; nil: nobody said
-	Rules   []ReleaseRule // that give further tags
+	FromTag string       // the tag that names the image; empty: a digest does
+	Expect  *v1.Hash     // what that tag must point at; nil: nobody said
+	Rules   ReleaseRules // that give further tags
 }
 
 // Registries is how registries are reached.
@@ -121,7 +121,7 @@ func PromoteInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Rules },
 		},
 	}
-	return slices.Concat(own[:1], rows("tags"), own[1:], rows(releaseRows[1:]...))
+	return slices.Concat(own[:1], rows("tags"), own[1:], rows("flavor"), rows(releaseRows[1:]...))
 }
 
 // NewRelease turns inputs of publish or promote into what will be done. If anything is wrong it returns InputErrors with every

@@ -1,73 +1,68 @@
 package plan
 
 import (
-	"fmt"
-	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/semver"
+
+	"github.com/org/multiarch-action/internal/metadata"
 )
 
-// ReleaseRule gives a tag to a version, as type=semver of docker/metadata-action does.
-type ReleaseRule struct {
-	text    string
-	pattern string
-	value   string // the version; empty: that of the release
+// ReleaseRules give tags to a release whose version is known only when its image has been read.
+type ReleaseRules struct {
+	in    metadata.Inputs
+	event string // the tag in Git that the run is for; empty: it is for none
 }
 
-// releaseFields are what a pattern may hold, besides text that stands for itself.
-var releaseFields = regexp.MustCompile(`\{\{\s*([a-z]*)\s*\}\}`)
-
-// releaseRules reads the rules.
-func (r *reader) releaseRules() []ReleaseRule {
-	var out []ReleaseRule
-	for _, text := range r.in.Rules {
-		rule := ReleaseRule{text: text}
-		kind, other := "", ""
-		for _, pair := range strings.Split(text, ",") {
-			key, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			switch key {
-			case "type":
-				kind = value
-			case "pattern":
-				rule.pattern = value
-			case "value":
-				rule.value = value
-			default:
-				other = key
-			}
-		}
-		switch problem := rule.wrong(kind); {
-		case other != "":
-			r.problem("--rules", text, fmt.Sprintf("a rule has type, pattern and value, and no %q", other), "for example type=semver,pattern={{major}}.{{minor}}")
-		case problem != "":
-			r.problem("--rules", text, problem, "for example type=semver,pattern={{major}}.{{minor}}")
-		default:
-			out = append(out, rule)
+// releaseRules reads the rules. That they are right does not depend on the version, so an example shows it.
+func (r *reader) releaseRules() ReleaseRules {
+	if len(r.in.Rules) == 0 {
+		return ReleaseRules{}
+	}
+	out := ReleaseRules{in: metadata.Inputs{Tags: r.in.Rules, Flavor: r.in.Flavor, Now: r.world.Now, Created: r.world.Now}}
+	if epoch := r.sourceDateEpoch(nil); epoch != nil {
+		out.in.Now = time.Unix(*epoch, 0)
+	}
+	if r.world.Event != nil {
+		if event, err := r.world.Event(); err == nil { // outside of Git there is none, and none is needed
+			out.in.Event = event
+			out.event = strings.TrimPrefix(event.Ref, gitTags)
 		}
 	}
+	_, problems := out.Tags("v1.2.3")
+	r.problems = append(r.problems, problems...)
 	return out
 }
 
-func (rule ReleaseRule) wrong(kind string) string {
-	switch {
-	case kind != "semver":
-		return "a release has rules of type=semver only"
-	case rule.value != "" && canonicalVersion(rule.value) == "":
-		return "its value is not a version"
+const gitTags = "refs/tags/"
+
+// Given reports whether there are rules.
+func (rules ReleaseRules) Given() bool { return len(rules.in.Tags) > 0 }
+
+// Tags are the tags, without a repository, that the rules give to a version as if it were pushed as a tag in Git.
+func (rules ReleaseRules) Tags(version string) ([]string, InputErrors) {
+	if !rules.Given() {
+		return nil, nil
 	}
-	found := releaseFields.FindAllStringSubmatch(rule.pattern, -1)
-	if len(found) == 0 {
-		return "it has no pattern"
+	in := rules.in
+	if version != "" {
+		in.Event.Name, in.Event.Ref = "push", gitTags+version
 	}
-	for _, field := range found {
-		switch field[1] {
-		case "version", "raw", "major", "minor", "patch":
-		default:
-			return "its pattern has no field " + field[0] + "; there are version, raw, major, minor and patch"
+	result, wrong := metadata.New(in)
+	var problems InputErrors
+	for _, p := range wrong {
+		problems = append(problems, &InputError{Input: map[string]string{"tags": "--rules", "flavor": flavorFlag}[p.Input], Value: p.Value, Rule: p.Rule, Hint: p.Hint})
+	}
+	if len(problems) == 0 && len(result.TagNames) == 0 {
+		hint := "add a rule such as type=semver,pattern={{version}}"
+		if version == "" {
+			hint = "nothing says the version, neither a tag, nor Git, nor the image by org.opencontainers.image.version: add value=1.4.0 to the rule"
 		}
+		problems = append(problems, &InputError{Input: "--rules", Value: strings.Join(in.Tags, " "), Rule: "they give no tag", Hint: hint})
 	}
-	return ""
+	return result.TagNames, problems
 }
 
 // canonicalVersion is a version with v in front; empty if it is none.
@@ -75,46 +70,28 @@ func canonicalVersion(text string) string {
 	return semver.Canonical("v" + strings.TrimPrefix(text, "v"))
 }
 
-// Tag is the tag that the rule gives to a version. A pre-release gets only tags of its whole version: empty if the pattern is another one.
-func (rule ReleaseRule) Tag(version string) (string, error) {
-	if rule.value != "" {
-		version = rule.value
-	}
-	whole := strings.TrimPrefix(canonicalVersion(version), "v")
-	if whole == "" {
-		return "", &InputError{Value: rule.text, Rule: "nothing says the version: neither a tag, nor the image by org.opencontainers.image.version", Hint: "add value=1.4.0 to the rule"}
-	}
-	numbers := strings.SplitN(strings.SplitN(whole, "-", 2)[0], ".", 3)
-	fields := map[string]string{"version": whole, "raw": version, "major": numbers[0], "minor": numbers[1], "patch": numbers[2]}
-	narrow := false
-	tag := releaseFields.ReplaceAllStringFunc(rule.pattern, func(field string) string {
-		name := releaseFields.FindStringSubmatch(field)[1]
-		narrow = narrow || name == "version" || name == "raw"
-		return fields[name]
-	})
-	if !narrow && strings.Contains(whole, "-") {
-		return "", nil
-	}
-	return tag, nil
-}
-
-// ReleaseVersion is the version that a release has: by the value of a rule, else by the highest of the tags that are whole versions, else
-// as the image says. Empty: nobody says it.
-func ReleaseVersion(rules []ReleaseRule, tags []Tag, labelled string) string {
-	for _, rule := range rules {
-		if rule.value != "" {
-			return rule.value
+// Version is that of a release: by the value of a rule, else by the highest of the tags that are whole versions, else by the tag in Git
+// that the run is for, else as the image says. Empty: nobody says it.
+func (rules ReleaseRules) Version(tags []Tag, labelled string) string {
+	var found []string
+	for _, rule := range rules.in.Tags {
+		for part := range strings.SplitSeq(rule, ",") {
+			if value, ok := strings.CutPrefix(strings.TrimSpace(part), "value="); ok {
+				found = append(found, value)
+			}
 		}
 	}
-	best := ""
+	var whole []string
 	for _, tag := range tags {
-		text := tag.TagStr()
-		if strings.Count(text, ".") >= 2 && canonicalVersion(text) != "" && semver.Compare(canonicalVersion(text), canonicalVersion(best)) > 0 {
-			best = text
+		if strings.Count(tag.TagStr(), ".") >= 2 && canonicalVersion(tag.TagStr()) != "" {
+			whole = append(whole, tag.TagStr())
 		}
 	}
-	if best == "" && canonicalVersion(labelled) != "" {
-		best = labelled
+	slices.SortFunc(whole, func(a, b string) int { return semver.Compare(canonicalVersion(b), canonicalVersion(a)) })
+	for _, text := range append(append(found, whole...), rules.event, labelled) {
+		if canonicalVersion(text) != "" {
+			return text
+		}
 	}
-	return best
+	return ""
 }
