@@ -145,7 +145,8 @@ func (i invocation) command(ctx context.Context, t *testing.T) (cmd *exec.Cmd, r
 		t.Cleanup(func() { wantEmpty(t, tmp) })
 	}
 	cmd.Env = append(append(os.Environ(), "TMPDIR="+tmp, "PATH="+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"),
-		"MULTIARCH_BUILDKIT_IMAGE="+w.lab["MULTIARCH_BUILDKIT_IMAGE"], "MULTIARCH_BINFMT_IMAGE=none"), i.env...)
+		"MULTIARCH_BUILDKIT_IMAGE="+w.lab["MULTIARCH_BUILDKIT_IMAGE"], "MULTIARCH_BINFMT_IMAGE=none",
+		"GIT_CEILING_DIRECTORIES="+w.root), i.env...) // which commit of this repository is tested changes no image
 	return cmd, reportFile
 }
 

@@ -40,8 +40,8 @@ func guarded(t *testing.T, user, password string) (host string) {
 	return listener.Addr().String()
 }
 
-// One build pushes to two registries with a password each: one given as input, the other known to a credential helper; a third run has
-// them in DOCKER_AUTH_CONFIG. The builder gets the same logins, and the user's file stays as it is.
+// One build pushes to two registries with a password each: one given as input, the other known to a credential helper. The builder gets
+// the same logins, and the user's file stays as it is. A third command has them in DOCKER_AUTH_CONFIG, and a fourth as input.
 func TestTwoRegistriesWithTwoPasswords(t *testing.T) {
 	t.Parallel()
 	const password = "pass-of-the-guarded"
@@ -90,7 +90,13 @@ func TestTwoRegistriesWithTwoPasswords(t *testing.T) {
 		return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 	}
 	both := fmt.Sprintf(`{"auths":{%q:{"auth":%q},%q:{"auth":%q}}}`, host, login("owner", password), w.lab["LAB_TLS_REGISTRY"], login(w.lab["LAB_TLS_USER"], w.lab["LAB_TLS_PASSWORD"]))
-	again := build(t, "DOCKER_CONFIG="+t.TempDir(), "DOCKER_AUTH_CONFIG="+both)
-	again.wantCode(t, 0)
-	wantNothingLeft(t, again.report.Run)
+	verify := invocation{env: []string{"DOCKER_CONFIG=" + t.TempDir(), "DOCKER_AUTH_CONFIG=" + both}, args: []string{"verify", "--registry-ca", w.lab["LAB_TLS_REGISTRY"] + "=" + w.lab["LAB_TLS_CA"], tls, plain}}
+	r = verify.run(t)
+	r.wantCode(t, 0)
+	verify = invocation{env: []string{"DOCKER_CONFIG=" + t.TempDir(), "MULTIARCH_PASSWORD=" + password}, args: []string{"verify", "--registry", host, "--username", "owner", plain}}
+	verify.run(t).wantCode(t, 0)
+	verify.env[1] = "MULTIARCH_PASSWORD=no-such-password"
+	r = verify.run(t)
+	r.wantCode(t, 1)
+	r.wantStderr(t, "of the inputs")
 }

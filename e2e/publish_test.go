@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -25,14 +26,23 @@ import (
 	"github.com/org/multiarch-action/internal/report"
 )
 
-// From its parts publish makes the very index that the build has made.
+// From its parts publish makes the very index that the build has made, with what the CI host knows of the source.
 func TestPublishMakesTheIndexOfADirectBuild(t *testing.T) {
 	t.Parallel()
 	ref := tag(t)
 	repository := strings.TrimSuffix(ref, ":1")
 	platforms := []string{"linux/arm64", "linux/amd64"}
-	built := builds("../examples/hello", platforms, "-t", ref, "--push").run(t)
+	event := folder(t, map[string]string{"event.json": `{"head_commit":{"id":"860c1904","timestamp":"2020-01-10T01:30:00+01:00"},
+		"repository":{"name":"app","description":"Says hello","html_url":"https://git.example.org/o/app","license":{"spdx_id":"MIT"}}}`})
+	build := builds("../examples/hello", platforms, "-t", ref, "--push", "--annotation", "org.opencontainers.image.licenses=BSD-3-Clause")
+	build.env = append(build.env, "GITHUB_ACTIONS=true", "GITHUB_SHA=860c1904", "GITHUB_EVENT_PATH="+event+"/event.json")
+	built := build.run(t)
 	built.wantCode(t, 0)
+	wantAnnotated(t, ref, map[string]string{
+		"org.opencontainers.image.description": "Says hello", "org.opencontainers.image.licenses": "BSD-3-Clause", "org.opencontainers.image.revision": "860c1904",
+		"org.opencontainers.image.source": "https://git.example.org/o/app", "org.opencontainers.image.url": "https://git.example.org/o/app",
+		"org.opencontainers.image.created": "2020-01-10T00:30:00.000Z",
+	})
 	args := []string{"publish", "-t", repository + ":again", "--platform", strings.Join(platforms, ",")}
 	for _, p := range []string{"linux/amd64", "linux/arm64"} {
 		args = append(args, repository+"@"+built.platform(t, p).Digest)
@@ -44,6 +54,77 @@ func TestPublishMakesTheIndexOfADirectBuild(t *testing.T) {
 	}
 	if a, b := must(t, w.crane, "manifest", ref), must(t, w.crane, "manifest", repository+":again"); a != b {
 		t.Errorf("the indexes differ:\n%s\n%s", a, b)
+	}
+}
+
+// wantAnnotated checks the annotations of an index and of the manifest of each platform.
+func wantAnnotated(t *testing.T, ref string, want map[string]string) {
+	t.Helper()
+	var index v1.IndexManifest
+	if err := json.Unmarshal([]byte(must(t, w.crane, "manifest", ref)), &index); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, index.Annotations); diff != "" {
+		t.Errorf("annotations of the index (-want +got):\n%s", diff)
+	}
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		var manifest v1.Manifest
+		if err := json.Unmarshal([]byte(must(t, w.crane, "manifest", "--platform", platform, ref)), &manifest); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, manifest.Annotations); diff != "" {
+			t.Errorf("annotations of %s (-want +got):\n%s", platform, diff)
+		}
+	}
+}
+
+// The same commit of a checkout gives the same digest, one platform stays a plain manifest, and files that are not in the commit are not
+// said to be.
+func TestACheckoutIsAnnotated(t *testing.T) {
+	t.Parallel()
+	ref := tag(t)
+	dir := folder(t, map[string]string{"Dockerfile": runsAtOnce})
+	for _, args := range [][]string{
+		{"init", "--quiet"},
+		{"add", "."},
+		{"-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "a"},
+		{"remote", "add", "origin", "git@git.example.org:o/app.git"},
+	} {
+		must(t, "git", append([]string{"-C", dir}, args...)...)
+	}
+	build := func(args ...string) (result, map[string]string) {
+		t.Helper()
+		i := builds(dir, []string{"linux/amd64"}, append(args, "-t", ref, "--push")...)
+		i.env = append(i.env, "SOURCE_DATE_EPOCH=1578616200")
+		r := i.run(t)
+		r.wantCode(t, 0)
+		var manifest v1.Manifest
+		if err := json.Unmarshal([]byte(must(t, w.crane, "manifest", ref)), &manifest); err != nil {
+			t.Fatal(err)
+		}
+		if !manifest.MediaType.IsImage() {
+			t.Errorf("it is of the type %s, want a plain manifest", manifest.MediaType)
+		}
+		return r, manifest.Annotations
+	}
+	want := map[string]string{
+		"org.opencontainers.image.source": "https://git.example.org/o/app", "org.opencontainers.image.url": "https://git.example.org/o/app",
+		"org.opencontainers.image.created": "2020-01-10T00:30:00.000Z", "org.opencontainers.image.revision": strings.TrimSpace(must(t, "git", "-C", dir, "rev-parse", "HEAD")),
+	}
+	first, got := build("-o", "type=oci,dest="+dir+"/out.tar")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+	if second, _ := build("-o", "type=oci,dest="+dir+"/out.tar"); second.report.Digest != first.report.Digest {
+		t.Errorf("the same commit gives %s and %s", first.report.Digest, second.report.Digest)
+	}
+	r, got := build()
+	if delete(want, "org.opencontainers.image.revision"); !cmp.Equal(want, got) {
+		t.Errorf("with a new file the annotations are %v, want %v", got, want)
+	}
+	r.wantStderr(t, "the image claims no revision")
+	if _, got = build("--annotation", "none"); len(got) != 0 {
+		t.Errorf("with none there are the annotations %v", got)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"os/exec"
 	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +35,28 @@ func (c checkout) event(ctx context.Context) plan.Event {
 	e.CommitTime = c.commitTime(ctx, e.SHA)
 	e.Repository = repositoryAt(c.git(ctx, "remote", "get-url", "origin"))
 	e.Repository.Name = cmp.Or(e.Repository.Name, path.Base(strings.ReplaceAll(c.git(ctx, "rev-parse", "--show-toplevel"), `\`, "/")))
+	e.Modified = c.git(ctx, "status", "--porcelain", "--untracked-files=no") != ""
 	return e
+}
+
+// modified reports whether files at the paths are not what the commit holds: changed, new, or ignored as a whole. What cannot be told, such as
+// of a path that is elsewhere, is not in the commit.
+func (c checkout) modified(ctx context.Context, paths, written []string) bool {
+	args := append([]string{"status", "--porcelain", "--"}, paths...)
+	top := c.git(ctx, "rev-parse", "--show-toplevel")
+	for _, path := range written {
+		if within, err := filepath.Rel(top, path); err == nil && filepath.IsLocal(within) { // git refuses others
+			args = append(args, ":(exclude,literal)"+path)
+		}
+	}
+	changes, err := c.run(ctx, args...)
+	if err != nil || changes != "" {
+		return true
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		_, problem := c.run(ctx, "check-ignore", "--quiet", "--", path)
+		return problem == nil
+	})
 }
 
 // commitTime is when a commit was made; zero, if the checkout does not know.
@@ -47,13 +70,19 @@ func (c checkout) commitTime(ctx context.Context, sha string) time.Time {
 
 // git returns the one line that a command prints, or nothing where it fails: then there is no answer.
 func (c checkout) git(ctx context.Context, args ...string) string {
-	command := exec.CommandContext(ctx, "git", append([]string{"-C", c.dir}, args...)...)
-	out, err := command.Output()
-	if err != nil {
-		return ""
-	}
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	out, _ := c.run(ctx, args...)
+	line, _, _ := strings.Cut(out, "\n")
 	return line
+}
+
+// run returns what a command prints; nothing with an error.
+func (c checkout) run(ctx context.Context, args ...string) (string, error) {
+	// Without the option status would refresh the index, which is the user's.
+	out, err := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-C", c.dir}, args...)...).Output()
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // repositoryAt is the repository behind a remote's address, https://host/owner/app.git or git@host:owner/app.git. An address can carry a

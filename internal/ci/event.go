@@ -12,8 +12,22 @@ import (
 // Event says what happened in Git that this run is for: what the host tells, and for what it does not tell, the Git checkout that dir
 // is in, if it is in one.
 func (h *Host) Event(ctx context.Context, dir string) (plan.Event, error) {
-	var e plan.Event
-	var err error
+	e, _, err := h.event(ctx, dir)
+	return e, err
+}
+
+// Source is the event for the sources at paths, of which the first is a folder. At a terminal it is the checkout that this folder is in. What
+// the run itself writes, into files and folders named by written, is no change of them.
+func (h *Host) Source(ctx context.Context, paths, written []string) (plan.Event, error) {
+	e, told, err := h.event(ctx, paths[0])
+	if !told && e.SHA != "" {
+		e.Modified = checkout{paths[0]}.modified(ctx, paths, written)
+	}
+	return e, err
+}
+
+// event is as Event. told says that the host has told it.
+func (h *Host) event(ctx context.Context, dir string) (e plan.Event, told bool, err error) {
 	switch {
 	case h.action != nil:
 		e, err = h.githubEvent()
@@ -26,12 +40,12 @@ func (h *Host) Event(ctx context.Context, dir string) (plan.Event, error) {
 	case h.getenv("JENKINS_URL") != "":
 		e = h.jenkinsEvent()
 	default:
-		return checkout{dir}.event(ctx), nil
+		return checkout{dir}.event(ctx), false, nil
 	}
 	if e.SHA != "" && e.CommitTime.IsZero() {
 		e.CommitTime = checkout{dir}.commitTime(ctx, e.SHA)
 	}
-	return e, err
+	return e, true, err
 }
 
 // References in the words of GitHub.

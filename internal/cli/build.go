@@ -202,6 +202,7 @@ func (a *app) planWorld(ctx context.Context) (plan.World, error) {
 	return plan.World{
 		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
 		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) }, Now: time.Now(),
+		Source:    func(paths, written []string) (plan.Event, error) { return a.host.Source(ctx, paths, written) },
 		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),
 	}, nil
 }

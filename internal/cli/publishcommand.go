@@ -219,7 +219,7 @@ func (r *releaser) annotations(candidates []*candidate) map[string]string {
 	}
 	out := map[string]string{}
 	for key, value := range candidates[0].image.Manifest.Annotations {
-		if strings.HasPrefix(key, "org.opencontainers.image.") && !strings.HasPrefix(key, "org.opencontainers.image.base.") {
+		if plan.OfImage(key) {
 			out[key] = value
 		}
 	}

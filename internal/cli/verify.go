@@ -35,6 +35,8 @@ type verifyInputs struct {
 	sarif     string
 	markdown  string
 	asJSON    bool
+
+	registries plan.Inputs // only those about registries
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -47,7 +49,8 @@ that what it starts is a program of that architecture, that nothing it needs is 
 documents and layers are those that they are named as. Nothing is run, and nothing is written to disk.
 
 IMAGE is a name as in ghcr.io/owner/app:1.4, oci-layout://PATH with :TAG or @DIGEST behind it, or a path
-that begins with / or ./ or ends with .tar. Registries are asked without a login first.
+that begins with / or ./ or ends with .tar. Registries are asked without a login first; flags of logins and registries can also be given in the
+environment, by the names in docs/release-inputs.md.
 
 Exit status: 0 all are good; 3 verification found errors; 1 an image could not be read, whatever was
 found in others; 2 the request was wrong; 130 cancelled. The names of good images are printed with
@@ -64,10 +67,13 @@ their digests on standard output.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.images = args
+			if err := a.fromEnvironment(cmd.Flags(), plan.RegistryInputs(), &in.registries); err != nil {
+				return err
+			}
 			if err := a.verifyFromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
-			v, err := a.newVerification(in)
+			v, err := a.newVerification(cmd.Context(), in)
 			if err != nil {
 				return err
 			}
@@ -85,6 +91,7 @@ their digests on standard output.`,
 	flags.StringVar(&in.junit, "junit", "", "file to write test results to, for GitLab and Jenkins")
 	flags.StringVar(&in.sarif, "sarif", "", "file to write findings to, for GitHub's code scanning")
 	flags.StringVar(&in.markdown, "markdown", "", "file to write a Markdown page to (default: the CI host's summary)")
+	inputFlags(cmd, plan.RegistryInputs(), &in.registries)
 	flags.SortFlags = false
 	return cmd
 }
@@ -101,6 +108,9 @@ func (a *app) verifyFromEnvironment(flags *pflag.FlagSet) error {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := cmp.Or(verifyNames[flag.Name], flag.Name)
 		text := a.host.Input(name)
+		if _, row := flag.Value.(*inputFlag); row {
+			return // it is of the table
+		}
 		if flag.Changed || text == "" || flag.Name == "help" {
 			return
 		}
@@ -133,7 +143,7 @@ type imageVerifier struct {
 }
 
 // newVerification reads what is asked. All problems are reported at once.
-func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
+func (a *app) newVerification(ctx context.Context, in verifyInputs) (*imageVerifier, error) {
 	v := &imageVerifier{app: a, level: plan.VerifyFull, display: &counter{}}
 	v.reader = layers.NewReader(layers.Limits{}, v.display.read)
 	var problems plan.InputErrors
@@ -162,14 +172,16 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 			problems = append(problems, &plan.InputError{Input: "--against", Value: in.against, Rule: fmt.Sprintf("one image can be compared with it, and %d are named", len(in.images)), Hint: "name one image"})
 		}
 	}
+	world, err := a.planWorld(ctx)
+	if err != nil {
+		return nil, err
+	}
+	registries, wrong := plan.NewRegistries(in.registries, world)
+	problems = append(problems, wrong...)
 	policy, wrong := plan.NewPolicy(in.ignore, in.severity, checkIDs())
 	problems = append(problems, wrong...)
 	if in.policy != "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			return nil, fmt.Errorf("working directory: reading: %w", err)
-		}
-		file, wrong := plan.ReadPolicyFile(in.policy, plan.World{Dir: dir, ReadFile: os.ReadFile, Now: time.Now(), Checks: checkIDs()})
+		file, wrong := plan.ReadPolicyFile(in.policy, world)
 		problems, policy = append(problems, wrong...), file.Join(policy)
 		for _, required := range file.Platforms {
 			v.require = append(v.require, required.Platform)
@@ -182,11 +194,7 @@ func (a *app) newVerification(in verifyInputs) (*imageVerifier, error) {
 	for _, text := range policy.Expired() {
 		a.say("policy", "%s", text)
 	}
-	transport, err := a.registries(plan.RegistryRetry, nil)
-	if err == nil {
-		err = a.useLogins(nil)
-	}
-	v.opener.Transport, v.opener.Keychain = transport, a.keychain
+	v.opener, err = a.opener(registries)
 	return v, err
 }
 

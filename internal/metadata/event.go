@@ -17,6 +17,7 @@ type Event struct {
 	// OnDefaultBranch says that the event belongs to the default branch whatever the ref is: scheduled runs on GitHub, for example.
 	OnDefaultBranch bool
 	CommitTime      time.Time // when the commit was made; zero: unknown
+	Modified        bool      // a checkout holds changes that are not in the commit; CI hosts are about their commit
 	Repository      Repository
 }
 

@@ -8,15 +8,21 @@ import (
 	"golang.org/x/text/language"
 )
 
+// TimeFormat is how the annotation created is written, in UTC: as docker/metadata-action does.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
 // pairs are the labels of the OCI image specification (https://specs.opencontainers.org/image-spec/annotations/) and the custom ones,
 // which come after them and so replace them, sorted by key as a person sorts.
 func (m *maker) pairs(input string, custom []string) []Pair {
-	repository := m.in.Event.Repository
+	repository, revision := m.in.Event.Repository, m.in.Event.SHA
+	if m.in.Event.Modified {
+		revision = ""
+	}
 	values := map[string]string{}
 	for key, value := range map[string]string{
 		"title": repository.Name, "description": repository.Description, "url": repository.URL, "source": repository.URL,
-		"version": m.main, "created": m.in.Created.UTC().Format("2006-01-02T15:04:05.000Z"),
-		"revision": m.in.Event.SHA, "licenses": repository.License,
+		"version": m.main, "created": m.in.Created.UTC().Format(TimeFormat),
+		"revision": revision, "licenses": repository.License,
 	} {
 		values["org.opencontainers.image."+key] = value
 	}

@@ -159,7 +159,7 @@ func destinationInputs() []Input {
 			list: func(in *Inputs) *[]string { return &in.Outputs },
 		},
 		{
-			Name: "annotations", Flag: "annotation", Kind: KindLines, Help: "annotation KEY=VALUE of the manifests, or of the documents before a colon: index,manifest[linux/arm64]:KEY=VALUE",
+			Name: "annotations", Flag: "annotation", Kind: KindLines, Help: "annotation KEY=VALUE of the manifests, or of the documents before a colon: index,manifest[linux/arm64]:KEY=VALUE; none: only those that are given",
 			list: func(in *Inputs) *[]string { return &in.Annotations },
 		},
 		{

@@ -37,6 +37,7 @@ const (
 // metadata finds out whether the tags are references or rules, and makes references out of rules: from then on r.in.Tags holds
 // references only.
 func (r *reader) metadata(epoch *int64) Metadata {
+	r.onlyGiven()
 	out := Metadata{TagSeparator: defaultTo(r.in.SepTags, "\n"), LabelSeparator: defaultTo(r.in.SepLabels, "\n")}
 	if !r.byRules() {
 		references, err := KindList.Split(strings.Join(r.in.Tags, "\n"))
@@ -62,9 +63,15 @@ func (r *reader) metadata(epoch *int64) Metadata {
 		out.LabelLines = append(out.LabelLines, label.Key+"="+label.Value)
 	}
 	r.in.Labels = out.LabelLines
-	r.annotate(result.Annotations)
-	for level := range strings.SplitSeq(defaultTo(r.world.Getenv("DOCKER_METADATA_ANNOTATIONS_LEVELS"), "manifest"), ",") {
-		for _, a := range result.Annotations {
+	plain, targeted := annotationInputs(r.in.Annotations)
+	r.said, r.in.Annotations = result.Annotations, targeted
+	if r.undescribed {
+		r.said = slices.DeleteFunc(r.said, func(pair metadata.Pair) bool {
+			return !slices.ContainsFunc(plain, func(entry string) bool { return strings.HasPrefix(entry, pair.Key+"=") })
+		})
+	}
+	for level := range strings.SplitSeq(defaultTo(r.world.Getenv(annotationLevels), "manifest"), ",") {
+		for _, a := range r.said {
 			out.Annotations = append(out.Annotations, level+":"+a.Key+"="+a.Value)
 		}
 	}
@@ -110,9 +117,7 @@ func (r *reader) ruleInputs(epoch *int64) (in metadata.Inputs, ok bool) {
 			return in, false
 		}
 	}
-	if yes, err := strconv.ParseBool(r.world.Getenv("DOCKER_METADATA_PR_HEAD_SHA")); err == nil && yes && strings.Contains(event.Name, "pull_request") {
-		event.SHA = defaultTo(event.HeadSHA, event.SHA)
-	}
+	event.SHA = r.commit(event)
 	plain, _ := annotationInputs(r.in.Annotations)
 	in = metadata.Inputs{Images: r.in.Images, Tags: r.in.Tags, Flavor: r.in.Flavor, Labels: r.in.Labels, Annotations: plain, Event: event, Now: r.world.Now, Created: r.world.Now}
 	if !event.CommitTime.IsZero() {
@@ -131,6 +136,15 @@ func (r *reader) ruleInputs(epoch *int64) (in metadata.Inputs, ok bool) {
 		in.ShortSHA = length
 	}
 	return in, true
+}
+
+// commit is the one that an event is about: of a pull request its merge with the base, or, if that is asked for, its last one.
+func (r *reader) commit(event Event) string {
+	head, _ := strconv.ParseBool(r.world.Getenv("DOCKER_METADATA_PR_HEAD_SHA")) // what is no boolean is not true, as for docker/metadata-action
+	if head && strings.Contains(event.Name, "pull_request") {
+		return defaultTo(event.HeadSHA, event.SHA)
+	}
+	return event.SHA
 }
 
 // withoutTags says why there is nothing to push or load under, where rules are to say it.
@@ -156,18 +170,4 @@ func annotationInputs(entries []string) (plain, targeted []string) {
 		}
 	}
 	return plain, targeted
-}
-
-// annotate puts the annotations on the image: on the manifests and on the index, where registries look for them, unless
-// DOCKER_METADATA_ANNOTATIONS_LEVELS says where. Empty ones say nothing.
-func (r *reader) annotate(annotations []metadata.Pair) {
-	_, targeted := annotationInputs(r.in.Annotations)
-	levels := defaultTo(r.world.Getenv("DOCKER_METADATA_ANNOTATIONS_LEVELS"), "manifest,index")
-	r.in.Annotations = nil
-	for _, a := range annotations {
-		if a.Value != "" {
-			r.in.Annotations = append(r.in.Annotations, levels+":"+a.Key+"="+a.Value)
-		}
-	}
-	r.in.Annotations = append(r.in.Annotations, targeted...)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/multiarch-action/internal/metadata"
 )
 
 // New turns inputs into a plan. If anything is wrong it returns InputErrors with every problem found, not just the first.
@@ -56,6 +58,7 @@ func New(in Inputs, world World) (*Plan, error) {
 	p.Steps.allowOnBuilder(&p.Builder)
 	p.Tests = r.tests(p.Platforms)
 	p.Annotations = r.annotations(p.Platforms)
+	r.describe(p)
 	r.enforce(p)
 	r.contradictions(p)
 	r.resultFiles()
@@ -83,8 +86,11 @@ type reader struct {
 	in       Inputs
 	world    World
 	problems InputErrors
-	rules    bool // whether the tags are rules
-	release  bool // whether images exist and are to be tagged
+	rules    bool            // whether the tags are rules
+	said     []metadata.Pair // annotations by the rules
+
+	undescribed bool // whether no annotations are wanted but those that are given
+	release     bool // whether images exist and are to be tagged
 }
 
 func (r *reader) problem(input, value, rule, hint string) {

@@ -170,8 +170,10 @@ type World struct {
 	Getenv   func(name string) string
 	Checks   []string              // ids of all checks, for what is said about them
 	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
-	Now      time.Time             // for dates in tags, unless SOURCE_DATE_EPOCH says another time
-	Run      Run                   // of the CI host; zero: there is none
+	// Source is the event for the sources at paths, absolute and a folder first; what the run writes is no change of them. nil: unknown.
+	Source func(paths, written []string) (Event, error)
+	Now    time.Time // for dates in tags, unless SOURCE_DATE_EPOCH says another time
+	Run    Run       // of the CI host; zero: there is none
 	// ReadStdin returns what standard input holds: the text of a Dockerfile, or that it is an archive.
 	ReadStdin func() (text []byte, archive bool, err error)
 	// DefaultContext is the Git URL of the commit that the CI host is about; GitServer the host of the server that its token is for.
