@@ -180,7 +180,10 @@ func (r Registry) content(ctx context.Context, repo name.Repository, document Do
 	if err != nil {
 		return Content{}, err
 	}
-	out.fill(image.Config.Config.Labels)
+	labels := image.Config.Config.Labels
+	if of := labels[ocispec.AnnotationRevision]; of == "" || out.Revision == "" || of == out.Revision { // else they are those of the base image
+		out.fill(labels)
+	}
 	if !document.Type.IsIndex() && image.Config.OS != "" {
 		out.Platforms = []string{image.Platform.String()}
 	}

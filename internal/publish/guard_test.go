@@ -19,7 +19,8 @@ import (
 type made struct {
 	platforms string // with blanks between; one makes a manifest, unless there are annotations
 	labels    string
-	annotated bool // the labels are annotations of the index instead
+	annotated bool   // the labels are annotations of the index instead
+	inherited string // labels that come from the base image
 }
 
 func pairs(text string) map[string]string {
@@ -37,12 +38,15 @@ func (s *server) store(t *testing.T, repo name.Repository, m made) publish.Docum
 	var images []plan.Pushed
 	for platform := range strings.FieldsSeq(m.platforms) {
 		img := image(t, platform)
-		if !m.annotated {
+		if m.inherited != "" || !m.annotated {
 			config, err := img.ConfigFile()
 			if err != nil {
 				t.Fatal(err)
 			}
-			config.Config.Labels = pairs(m.labels)
+			config.Config.Labels = pairs(m.inherited)
+			if !m.annotated {
+				config.Config.Labels = pairs(m.labels)
+			}
 			if img, err = mutate.ConfigFile(img, config); err != nil {
 				t.Fatal(err)
 			}
@@ -105,6 +109,11 @@ func TestATagIsNotTurnedBackByAccident(t *testing.T) {
 		{"a later commit", "edge", made{platforms: "linux/amd64", labels: early}, made{platforms: "linux/amd64", labels: late}, ""},
 		{"an older commit", "edge", made{platforms: "linux/amd64", labels: late}, made{platforms: "linux/amd64", labels: early}, "its commit, of 2026-01-01T00:00:00Z, is older than that of 2026-01-31T22:00:00Z"},
 		{"the same commit by another clock", "edge", made{platforms: "linux/amd64", labels: late}, made{platforms: "linux/amd64", labels: "created=2026-01-01T00:00:00Z revision=bbb"}, ""},
+		{
+			"an older base image", "edge",
+			made{platforms: "linux/amd64 linux/arm64", labels: early, annotated: true, inherited: "version=3.2.0 revision=base"},
+			made{platforms: "linux/amd64 linux/arm64", labels: late, annotated: true, inherited: "version=3.1.0 revision=former"}, "",
+		},
 		{"a commit of which nothing is known", "edge", made{platforms: "linux/amd64", labels: late}, made{platforms: "linux/amd64"}, ""},
 		{
 			"two reasons", "1",
