@@ -111,7 +111,9 @@ func (r *reader) fromSource(p *Plan) []metadata.Pair {
 	}
 	commit, made, licence := r.commit(event), event.CommitTime, event.Repository.License
 	if event.Modified {
-		p.Notes = append(p.Notes, "the sources differ from the commit in Git, so the image claims no revision")
+		if p.HoldsImage() {
+			p.Notes = append(p.Notes, "the sources differ from the commit in Git, so the image claims no revision")
+		}
 		commit, made = "", time.Time{}
 	}
 	if p.SourceDateEpoch != nil && (commit != "" || event.Repository.URL != "") {
