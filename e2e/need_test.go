@@ -13,7 +13,7 @@ import (
 )
 
 // foreignToAMD64 are the platforms of the eight that a machine for amd64 does not run by itself.
-var foreignToAMD64 = []string{"linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/ppc64le", "linux/s390x", "linux/riscv64"}
+var foreignToAMD64 = []string{"linux/arm64", "linux/arm/v6", "linux/arm/v7", "linux/ppc64le", "linux/s390x", "linux/riscv64"}
 
 // looked are the architectures that a run executed a program of, as its log says, in order.
 func (r result) looked() []string {
