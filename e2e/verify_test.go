@@ -3,9 +3,9 @@
 package e2e
 
 import (
-	"compress/gzip"
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
