@@ -173,7 +173,7 @@ func TestSameInputsGiveTheSameDigestOnFreshBuilders(t *testing.T) {
 	platforms := []string{"linux/arm64"} // compiling takes its time
 	var digests []string
 	for range 2 {
-		i := builds("../examples/cross", platforms, "-t", tag(t), "--push")
+		i := builds("../examples/cross", platforms, "-t", tag(t), "--push", "--force-tag")
 		i.env = []string{"SOURCE_DATE_EPOCH=1700000000"}
 		r := i.run(t)
 		r.wantCode(t, 0)
