@@ -107,7 +107,7 @@ func (a *app) verifyFromEnvironment(flags *pflag.FlagSet) error {
 	var problems plan.InputErrors
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := cmp.Or(verifyNames[flag.Name], flag.Name)
-		text := a.host.Input(name)
+		text := a.host.Input(name, "")
 		if _, row := flag.Value.(*inputFlag); row {
 			return // it is of the table
 		}
