@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // workflow uses the action as a user's repository would, and hands its outputs to a later step, which the test reads.
@@ -73,8 +75,13 @@ func TestActionInARealWorkflow(t *testing.T) {
 	if err := json.Unmarshal([]byte(outputs.Digests), &digests); err != nil || digests["linux/arm64"] != r.platform(t, "linux/arm64").Digest {
 		t.Errorf("output digests = %s (%v)", outputs.Digests, err)
 	}
-	if want := `{"containerimage.digest":"` + outputs.Digest + `","image.name":"` + ref + `"}`; outputs.Metadata != want {
-		t.Errorf("output metadata = %s, want %s", outputs.Metadata, want)
+	var metadata struct {
+		Digest     string        `json:"containerimage.digest"`
+		Descriptor v1.Descriptor `json:"containerimage.descriptor"`
+		Name       string        `json:"image.name"`
+	}
+	if err := json.Unmarshal([]byte(outputs.Metadata), &metadata); err != nil || metadata.Digest != outputs.Digest || metadata.Descriptor.Digest.String() != outputs.Digest || metadata.Name != ref {
+		t.Errorf("output metadata = %s (%v), want the digest %s and the name %s", outputs.Metadata, err, outputs.Digest, ref)
 	}
 	if !strings.Contains(log, "2 of 2 platforms built, verified and published") || !strings.Contains(log, "| linux/arm64 | pushed |") {
 		t.Error("the log does not show the step summary")

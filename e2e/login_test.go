@@ -98,5 +98,5 @@ func TestTwoRegistriesWithTwoPasswords(t *testing.T) {
 	verify.env[1] = "MULTIARCH_PASSWORD=no-such-password"
 	r = verify.run(t)
 	r.wantCode(t, 1)
-	r.wantStderr(t, "UNAUTHORIZED: who are you?", "hint: log in with an account that may read there")
+	r.wantStderr(t, "UNAUTHORIZED: who are you?; it was asked with a user name and a password of the inputs", "hint: log in with an account that may read there")
 }

@@ -112,7 +112,8 @@ func TestATagIsNotTurnedBackByAccident(t *testing.T) {
 		{
 			"an older base image", "edge",
 			made{platforms: "linux/amd64 linux/arm64", labels: early, annotated: true, inherited: "version=3.2.0 revision=base"},
-			made{platforms: "linux/amd64 linux/arm64", labels: late, annotated: true, inherited: "version=3.1.0 revision=former"}, "",
+			made{platforms: "linux/amd64 linux/arm64", labels: late, annotated: true, inherited: "version=3.1.0 revision=former"},
+			"",
 		},
 		{"a commit of which nothing is known", "edge", made{platforms: "linux/amd64", labels: late}, made{platforms: "linux/amd64"}, ""},
 		{

@@ -48,10 +48,13 @@ func (o Opener) openRemote(ctx context.Context, ref Reference) (*Source, error) 
 	if lookup != nil {
 		return nil, errors.Join(err, fmt.Errorf("looking up the login for %s: %w", ref.remote.Context().RegistryStr(), lookup))
 	}
-	if login == authn.Anonymous && answer.StatusCode != http.StatusTooManyRequests {
-		return nil, err
+	if login != authn.Anonymous || answer.StatusCode == http.StatusTooManyRequests {
+		source, err = o.openAs(ctx, ref, login) // for want of a login it is waiting that helps against limits
 	}
-	return o.openAs(ctx, ref, login) // for want of a login it is waiting that helps against limits
+	if errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden) {
+		return nil, fmt.Errorf("%w; it was asked %s", err, registry.LoginOf(ctx, o.keychain(), ref.remote.Context()))
+	}
+	return source, err
 }
 
 // mayNeedLogin knows the answers behind which a repository may be hidden from those who are not known.

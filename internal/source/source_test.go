@@ -233,7 +233,7 @@ func TestErrors(t *testing.T) {
 	}
 	for text, want := range map[string][2]string{
 		host + "/none:1":   {"image REGISTRY/none:1: reading: GET http://REGISTRY/v2/none/manifests/1: NAME_UNKNOWN: Unknown name", "check the name and the tag; some registries say so too where a login is needed"},
-		host + "/secret:1": {"image REGISTRY/secret:1: reading: GET http://REGISTRY/v2/secret/manifests/1: unexpected status code 401 Unauthorized", "log in with an account that may read there, for example by docker login; some registries say so too where there is no such repository"},
+		host + "/secret:1": {"image REGISTRY/secret:1: reading: GET http://REGISTRY/v2/secret/manifests/1: unexpected status code 401 Unauthorized; it was asked without a login", "log in with an account that may read there, for example by docker login; some registries say so too where there is no such repository"},
 		host + "/chart:1":  {`image REGISTRY/chart:1: reading: it is no image but an artifact of type "application/vnd.cncf.helm.config.v1+json"`, "name an image; charts, signatures, attestations and other artifacts hold no programs to verify"},
 		host + "/old:1":    {"image REGISTRY/old:1: reading: it is an image of schema 1, which registries and engines have given up", "build it anew, or pull and push it by an engine that still can"},
 		host + "/both:1":   {"image REGISTRY/both:1: reading: found a document that is both: clients differ in what they take it for, expected an index or an image manifest", ""},
@@ -318,7 +318,7 @@ func TestLoginOnlyWhereItIsNeeded(t *testing.T) {
 		{"me", "public/app:1", 0, true},
 		{"wrong", "public/app:1", 0, true},
 		{"me", "private/app:1", 1, true},
-		{"wrong", "private/app:1", 1, false},
+		{"wrong", "private/app:1", 2, false}, // again to say what kind of login it is
 	} {
 		keys := &keychain{login: &authn.Basic{Username: test.user, Password: "s3cret"}}
 		s, err := source.Opener{Keychain: keys}.Open(t.Context(), must[source.Reference](t)(source.Parse(host+"/"+test.image)))
