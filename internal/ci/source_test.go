@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/org/multiarch-action/internal/ci"
@@ -67,6 +68,11 @@ func TestSourcesThatAreNotInTheCommit(t *testing.T) {
 			}
 			if got.SHA == "" || got.Modified != test.want {
 				t.Errorf("the commit is %q, and Modified %t, want %t", got.SHA, got.Modified, test.want)
+			}
+			// For tags and labels all files count that Git knows, and no others.
+			changed := test.env == nil && (slices.Contains(test.write, "app/a.c") || slices.Contains(test.write, "README"))
+			if got, err = host.Event(t.Context(), dir); err != nil || got.Modified != changed {
+				t.Errorf("of the event Modified is %t (%v), want %t", got.Modified, err, changed)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package metadata_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,4 +116,17 @@ func FuzzNew(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestChangedFilesHaveNoRevision(t *testing.T) {
+	t.Parallel()
+	for modified, want := range map[bool]string{false: "860c190", true: ""} {
+		got, problems := metadata.New(metadata.Inputs{Event: metadata.Event{SHA: "860c190", Modified: modified}, Tags: []string{"type=sha"}})
+		if len(problems) > 0 || got.Version != "sha-860c190" {
+			t.Fatalf("the version is %s (%v)", got.Version, problems)
+		}
+		if !slices.Contains(got.Labels, metadata.Pair{Key: "org.opencontainers.image.revision", Value: want}) {
+			t.Errorf("with Modified %t the labels are %v, want the revision %q", modified, got.Labels, want)
+		}
+	}
 }
