@@ -80,6 +80,11 @@ their digests on standard output.`,
 			return v.execute(cmd.Context(), in)
 		},
 	}
+	verifyFlags(cmd, &in)
+	return cmd
+}
+
+func verifyFlags(cmd *cobra.Command, in *verifyInputs) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&in.platforms, "platform", nil, "look only into these platforms, for example linux/arm64")
 	flags.StringSliceVar(&in.require, "require-platforms", nil, "platforms that every image must have; others may be there too")
@@ -93,7 +98,6 @@ their digests on standard output.`,
 	flags.StringVar(&in.markdown, "markdown", "", "file to write a Markdown page to (default: the CI host's summary)")
 	inputFlags(cmd, plan.RegistryInputs(), &in.registries)
 	flags.SortFlags = false
-	return cmd
 }
 
 // verifyNames are the names under which flags of the verify command are set in the environment (MULTIARCH_<NAME>), where it is not that of
