@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/org/multiarch-action/internal/fingerprint"
 	"github.com/org/multiarch-action/internal/layers"
 )
 
@@ -53,6 +54,27 @@ func TestWhatIsKeptIsNotReadAgain(t *testing.T) {
 	}
 	if opened != 1 {
 		t.Errorf("the layer was read %d times", opened)
+	}
+}
+
+// TestFingerprintsOfPrograms: they are made of both ends of a file, wherever these are in the window through which it passes, and known
+// without anything being read.
+func TestFingerprintsOfPrograms(t *testing.T) {
+	t.Parallel()
+	random := rand.NewChaCha8([32]byte{})
+	for _, size := range []int{60, 4095, 5000, 8192, 4 << 20, 4<<20 + 100, 4<<20 + 4096, 4<<20 + 5000, 9 << 20} {
+		data := make([]byte, size)
+		_, _ = random.Read(data) // never fails
+		copy(data, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00")
+		file, err := read(t, stack(t, entries{file("app", string(data))})).Stat(t.Context(), "/app")
+		want := fingerprint.Of(data[:min(size, fingerprint.Edge)], data[max(0, size-fingerprint.Edge):], int64(size))
+		if err != nil || file.Fingerprint != want {
+			t.Errorf("%d bytes: got %x, want %x, %v", size, file.Fingerprint, want, err)
+		}
+	}
+	text, err := read(t, stack(t, entries{file("text", "text")})).Stat(t.Context(), "/text")
+	if err != nil || text.Fingerprint != 0 {
+		t.Errorf("a text has the fingerprint %x, %v", text.Fingerprint, err)
 	}
 }
 

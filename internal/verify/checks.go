@@ -156,7 +156,7 @@ var checks = []Check{
 	{checkCrossConfig, plan.SeverityWarning, "Entrypoint, command, user, working directory, ports, volumes, variables or labels differ between the platforms.", "the configs", CostRequest},
 	{checkCrossCopy, plan.SeverityError, "Two architectures have the same layers, and programs in them.", "the configs", CostRequest},
 	{checkCrossBase, plan.SeverityError, "Two architectures begin with the same layer, and a program of it is for the other one.", "the configs, and the headers of what the images start", CostHeaders},
-	{checkCrossNative, plan.SeverityError, "A program is the same file on two architectures, of which only one can run it.", "both ends of what the images start", CostHeaders},
+	{checkCrossNative, plan.SeverityError, "A program or library is the same file on two architectures, of which only one can run it; a warning if nothing is known to look for it.", "both ends of what the images start; at the level full, of all executable files and libraries", CostHeaders},
 	{checkCrossSize, plan.SeverityNote, "A platform's layers are three times as large or as small as the middle one's.", "the manifests", CostRequest},
 	{"run/test", plan.SeverityError, "The smoke test did not pass in a platform's image.", "the exit status and the output of a command in the image", CostRun},
 	{"run/entrypoint", plan.SeverityError, "The image, started as it is, neither ends well, nor gets healthy, nor goes on running.", "the exit status of the image, or of its HEALTHCHECK", CostRun},
