@@ -133,7 +133,7 @@ var checks = []Check{
 	{checkLibArch, plan.SeverityError, "The only library of a name that a program needs is for another machine, another float ABI, or no library.", "the headers of the libraries", CostHeaders},
 	{checkLibRuntime, plan.SeverityNote, "A library of a GPU driver is not in the image, and has to be mounted when it runs.", "the dynamic sections of program and libraries", CostHeaders},
 	{checkSymbolVersion, plan.SeverityError, "A library is older than the program that needs it: it lacks versions of symbols, such as GLIBC_2.34.", "the version tables of program and libraries", CostHeaders},
-	{checkARMArch, plan.SeverityError, "A 32-bit ARM program, or its C library, was built for a newer architecture than the platform's variant.", "the section .ARM.attributes", CostHeaders},
+	{checkARMArch, plan.SeverityError, "A 32-bit ARM program, or its C library, was built for a newer architecture than the platform's variant; a warning for other libraries, and for a static program that begins with code for older ones.", "the section .ARM.attributes, and the code with which a static program begins", CostHeaders},
 	{checkARMFloat, plan.SeverityError, "A 32-bit ARM program passes floating-point numbers in another way than its loader, or than the variant can.", "e_flags of the ELF headers", CostHeaders},
 	{checkMIPSABI, plan.SeverityError, "A MIPS program has another calling convention than Linux starts, or mixes release 6 with older ones.", "e_flags of the ELF headers", CostHeaders},
 	{checkPPCABI, plan.SeverityError, "A 64-bit PowerPC program has another calling convention (ELFv1, ELFv2) than its loader, or than ppc64le.", "e_flags of the ELF headers", CostHeaders},

@@ -259,6 +259,9 @@ func badProcessors() []Image {
 	}
 	return []Image{
 		arm("an ARMv7 program in arm/v6", "v6", armV7),
+		app("a static ARMv7 program that begins in Thumb", "linux/arm/v6", ELF{Arch: "arm", Flags: 0x400, ARM: armV7, Code: armCode(0), Thumb: true}, "program/arm-arch"),
+		app("a static program with code for ARMv7", "linux/arm/v6", ELF{Arch: "arm", Flags: 0x400, ARM: armV7, Code: armCode(20)}, "program/arm-arch"),
+		app("a static program for ARMv7 with code for older ones in arm/v5", "linux/arm/v5", ELF{Arch: "arm", Flags: 0x200, ARM: armV7, Code: armCode(0)}, "program/arm-arch"),
 		arm("an ARMv6 program in arm/v5", "v5", armV6),
 		arm("an ARMv8 program in arm/v7", "v7", armV8),
 		arm("a program for a microcontroller", "v7", []byte{6, 13, 7, 'M'}),
