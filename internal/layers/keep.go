@@ -75,7 +75,7 @@ func (k *keeper) keep(name string, n *node, content io.Reader) ([]span, error) {
 	if want > keptHead {
 		w = heavy
 	}
-	return k.put(p, w, n.mode&0o111 != 0), nil
+	return k.put(p, w, n.mode&0o111 != 0 || isLibrary(name)), nil
 }
 
 // wanted is how much to keep of a file that is not ELF.
@@ -184,6 +184,12 @@ func (k *keeper) put(parts pieces, w weight, starts bool) []span {
 func isLoader(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(base, "ld") && strings.Contains(base, ".so") || base == "libc.so"
+}
+
+// isLibrary knows what may be loaded as a library by its name; scripts of linkers have such names, too.
+func isLibrary(name string) bool {
+	base := path.Base(name)
+	return strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.") || strings.HasSuffix(base, ".node")
 }
 
 // charged is the content of one file. What is read of it counts, since holes of sparse files cost nothing to store.

@@ -78,13 +78,13 @@ func TestFingerprintsOfPrograms(t *testing.T) {
 	}
 }
 
-// A large image has more programs than there is room for. What tells that they are programs is kept of each.
+// A large image has more programs and libraries than there is room for. What tells that they are such is kept of each.
 func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
 	t.Parallel()
 	const programs = 2000
 	noise := rand.NewChaCha8([32]byte{1})
 	list := entries{}
-	want := make([]string, programs)
+	want, names := make([]string, programs), make([]string, programs)
 	for i := range want {
 		data := make([]byte, 8<<10)
 		_, _ = noise.Read(data) // never fails
@@ -92,7 +92,12 @@ func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
 			copy(data, "\x7fELF\x02\x01\x01")
 		}
 		want[i] = string(data[:256])
-		list = append(list, file(fmt.Sprint(i), string(data)).mode(0o755))
+		name, mode := fmt.Sprint(i), int64(0o755)
+		if i%3 == 0 {
+			name, mode = name+".so", 0o644
+		}
+		names[i] = "/" + name
+		list = append(list, file(name, string(data)).mode(mode))
 	}
 	opened := 0
 	files, err := layers.NewReader(layers.Limits{Kept: 4 << 20}, nil).Read(t.Context(), counted(stack(t, list)[0], &opened))
@@ -101,7 +106,7 @@ func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
 	}
 	defer files.Close()
 	for i := range want {
-		got, err := files.ReadAt(t.Context(), fmt.Sprint("/", i), 0, 256)
+		got, err := files.ReadAt(t.Context(), names[i], 0, 256)
 		if err != nil || string(got) != want[i] {
 			t.Fatalf("program %d: got %d bytes, %v", i, len(got), err)
 		}
