@@ -157,6 +157,7 @@ func badConfigs() []Image {
 	return []Image{
 		label("a config that says amd64", "linux/arm64", "config/platform", ocispec.Platform{OS: "linux", Architecture: "amd64"}),
 		label("a config that says Windows", "linux/amd64", "config/platform", ocispec.Platform{OS: "windows", Architecture: "amd64"}),
+		label("a config with another version of Windows", "windows(10.0.17763.1)/amd64", "config/os-version", ocispec.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1"}),
 		label("a config with another variant", "linux/arm/v6", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}),
 		label("a config with an older variant", "linux/arm/v7", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v6"}),
 		label("a config without an architecture", "linux/arm64", "config/missing-arch", ocispec.Platform{OS: "linux"}),
