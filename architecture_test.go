@@ -29,16 +29,18 @@ var mayImport = map[string][]string{
 	"internal/setup":    {"internal/plan", "internal/registry"},
 	"internal/build":    {"internal/plan", "internal/registry"},
 	"internal/publish":  {"internal/plan", "internal/registry"},
-	"internal/verify":   {"internal/plan"},
+	"internal/verify":   {"internal/fingerprint", "internal/plan"},
 	"internal/report":   {"internal/plan", "internal/verify"},
 	"internal/progress": {},
 	"internal/folder":   {},
 	"internal/explain":  {},
-	"internal/layers":   {},
+	"internal/layers":   {"internal/fingerprint"},
 	"internal/migrate":  {},
 	"internal/source":   {"internal/layers", "internal/plan", "internal/registry"},
 	"internal/registry": {},
 	"internal/golden":   {}, // for tests
+
+	"internal/fingerprint": {},
 
 	"internal/verify/corpus": {}, // for tests
 }

@@ -75,6 +75,7 @@ RUN true
 CMD ["/usr/bin/script"]
 `})
 	goBuild(t, "../examples/cross", filepath.Join(own, "hello"), "amd64")
+	const unseen = "--ignore=preflight/final-platform" // it would find the foreign base image before anything is built
 	foreign := folder(t, map[string]string{"Dockerfile": "FROM --platform=linux/amd64 busybox\nCOPY Dockerfile /\nCMD [\"sh\"]\n"})
 	for _, test := range []struct {
 		folder string
@@ -87,7 +88,7 @@ CMD ["/usr/bin/script"]
 		}},
 		{foreign, map[string]plan.Layer{"/bin/sh → /bin/busybox": {Made: "FROM docker.io/library/busybox:latest", Base: true}}},
 	} {
-		r := builds(test.folder, []string{"linux/arm64"}, "--verify", "full").run(t)
+		r := builds(test.folder, []string{"linux/arm64"}, "--verify", "full", unseen).run(t)
 		r.wantCode(t, 3)
 		got := map[string]plan.Layer{}
 		for _, f := range r.platform(t, "linux/arm64").Findings {

@@ -30,7 +30,7 @@ const (
 
 // inspect checks a platform's image where the builder has it. The few files that most levels need are asked for; of all files those of
 // a large image are looked at by this program on the builder itself.
-func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocispec.Image, files *build.Files) ([]plan.Finding, []verify.Program, error) {
+func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocispec.Image, files *build.Files) ([]plan.Finding, verify.Programs, error) {
 	if v.level != plan.VerifyFull || p.OS() != "linux" { // there is nothing to look for in files for other systems
 		return verify.Inspect(ctx, v.level, p, config, snapshot{files})
 	}
@@ -46,7 +46,7 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 		return append(verify.ConfigPlatform(p, config), inspection.Findings...), inspection.Programs, nil
 	}
 	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
+		return nil, verify.Programs{}, context.Cause(ctx)
 	}
 	v.saidSlow.Do(func() { v.slow(err.Error()) })
 	return verify.Inspect(ctx, v.level, p, config, snapshot{files})
@@ -143,7 +143,7 @@ type folderFiles struct{ files *folder.Files }
 // Stat describes a file, without following a link.
 func (f folderFiles) Stat(ctx context.Context, path string) (verify.File, error) {
 	file, err := f.files.Stat(ctx, path)
-	return verify.File(file), err
+	return folderFile(file), err
 }
 
 // ReadAt reads part of a file.
@@ -153,5 +153,9 @@ func (f folderFiles) ReadAt(ctx context.Context, path string, offset, length int
 
 // Walk visits all files below a folder.
 func (f folderFiles) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return f.files.Walk(ctx, root, func(path string, file folder.File) error { return visit(path, verify.File(file)) })
+	return f.files.Walk(ctx, root, func(path string, file folder.File) error { return visit(path, folderFile(file)) })
+}
+
+func folderFile(f folder.File) verify.File {
+	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
 }

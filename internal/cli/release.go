@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -77,7 +76,7 @@ func (a *app) newReleaser(ctx context.Context, in plan.Inputs) (*releaser, error
 
 // execute does the work, and reports whatever became of it.
 func (r *releaser) execute(ctx context.Context, asJSON bool, work func(context.Context) error) error {
-	debug.SetGCPercent(50) // unpacking makes little garbage, so half the memory costs no time
+	saveMemory()
 	started := time.Now()
 	stop := r.verifier.progress()
 	err := work(ctx)

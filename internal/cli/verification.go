@@ -22,7 +22,7 @@ type verification struct {
 	slow    func(why string) // is told once why many files are read in the slow way
 
 	mu       sync.Mutex
-	programs map[string][]verify.Program // by platform
+	programs map[string]verify.Programs // by platform
 	saidSlow sync.Once
 }
 
@@ -35,7 +35,7 @@ func (v *verification) image(ctx context.Context, p plan.Platform, config ocispe
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.programs == nil {
-		v.programs = map[string][]verify.Program{}
+		v.programs = map[string]verify.Programs{}
 	}
 	v.programs[p.String()] = programs
 	return v.policy.Apply(findings), nil

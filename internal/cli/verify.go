@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -214,7 +215,7 @@ func named(input string, err error) plan.InputErrors {
 
 // execute verifies all images and reports whatever came of it.
 func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
-	debug.SetGCPercent(50) // unpacking makes little garbage, so half the memory costs no time
+	saveMemory()
 	started := time.Now()
 	stop := v.progress()
 	result, problems := v.all(ctx)
@@ -237,6 +238,19 @@ func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
 		return errBad
 	}
 	return nil
+}
+
+// memoryForLayers is how much memory the runtime of Go should keep to while layers are read. What the program itself is in memory comes
+// on top, about 25 MiB. Tables of very many files need more, and get it.
+const memoryForLayers = 56 << 20
+
+// saveMemory lets garbage be collected sooner than usual: unpacking makes little of it, so that this costs no time. A limit that somebody
+// has set with GOMEMLIMIT stays.
+func saveMemory() {
+	debug.SetGCPercent(50)
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(memoryForLayers)
+	}
 }
 
 // write writes the result everywhere that it is wanted.

@@ -101,7 +101,7 @@ type part struct {
 	entry    v1.Descriptor // of the index
 	image    *source.Image // nil: it could not be had
 	row      report.VerifiedPlatform
-	programs []verify.Program // that it starts; nil: nobody looked
+	programs verify.Programs
 }
 
 // parts reads manifests and configs of all platforms. What is wrong with one of them is a finding.
@@ -351,5 +351,5 @@ func (l layerFiles) Walk(ctx context.Context, root string, visit func(path strin
 }
 
 func layerFile(f layers.File) verify.File {
-	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
+	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID, Fingerprint: f.Fingerprint}
 }

@@ -10,7 +10,6 @@ import (
 // What is kept of an ELF file. Names are those of the ELF specification and its supplements.
 const (
 	elfPage      = 4096     // at the beginning: header, program headers, loader path and notes of most files
-	elfEnd       = 4096     // of programs: both ends tell one build from another
 	elfTable     = 64 << 10 // of one table or section
 	elfNames     = 4096     // of one name in a table of strings that is not kept whole
 	elfTail      = 8 << 10  // in front of the section headers: their names, in files without symbols

@@ -31,6 +31,8 @@ type File struct {
 	Link     string // the target, if it is a link
 	UID, GID int
 	Layer    int // index of the layer that the content is in
+	// Fingerprint is that of an ELF file, as the package fingerprint makes it; 0: it is not known.
+	Fingerprint uint64
 }
 
 // Notes returns what is odd about the layers.
@@ -57,11 +59,11 @@ func (f *Files) LayerOf(path string) (index int, ok bool) {
 	if err != nil || parent == nil || parent.children[base].node == nil {
 		return 0, false
 	}
-	return parent.children[base].node.layer, true
+	return int(parent.children[base].node.layer), true
 }
 
 func (n *node) file() File {
-	return File{Mode: n.mode, Size: n.size, Link: n.link, UID: n.uid, GID: n.gid, Layer: n.layer}
+	return File{Mode: n.mode, Size: n.size, Link: n.link, UID: n.uid, GID: n.gid, Layer: int(n.layer), Fingerprint: n.print}
 }
 
 func (f *Files) find(path string) *node {
@@ -150,14 +152,14 @@ func (f *Files) reread(ctx context.Context, n *node, offset, length int64) ([]by
 		return nil, fmt.Errorf("reading %d bytes of an image's file at once: %d are the most", length, int64(rereadSize))
 	}
 	if f.rereads++; f.rereads > f.image.reader.limits.Rereads {
-		return nil, f.image.wrap(n.layer, &LimitError{Limit: LimitRereads, Max: int64(f.image.reader.limits.Rereads)})
+		return nil, f.image.wrap(int(n.layer), &LimitError{Limit: LimitRereads, Max: int64(f.image.reader.limits.Rereads)})
 	}
 	w := window{node: n, offset: offset}
 	if n.size <= rereadSize {
 		w.offset = 0
 	}
 	if err := f.fill(ctx, &w); err != nil {
-		return nil, f.image.wrap(n.layer, err)
+		return nil, f.image.wrap(int(n.layer), err)
 	}
 	f.last = w
 	data, _ := w.slice(n, offset, length)
@@ -174,8 +176,8 @@ func (w window) slice(n *node, offset, length int64) (data []byte, ok bool) {
 // fill streams the window's layer again. It is checked again to its end, so that a registry cannot give something else now.
 func (f *Files) fill(ctx context.Context, w *window) error {
 	again := &image{reader: f.image.reader, layers: f.image.layers, store: f.image.store, collect: &collector{}}
-	number := 0
-	return again.stream(ctx, w.node.layer, func(_ *tar.Header, content io.Reader) error {
+	number := int32(0)
+	return again.stream(ctx, int(w.node.layer), func(_ *tar.Header, content io.Reader) error {
 		number++
 		if number-1 != w.node.number {
 			return nil

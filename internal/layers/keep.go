@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/org/multiarch-action/internal/fingerprint"
 )
 
 // What is kept of files that are not ELF. The first bytes of every file are as many as the kernel reads to tell a program
@@ -73,7 +75,7 @@ func (k *keeper) keep(name string, n *node, content io.Reader) ([]span, error) {
 	if want > keptHead {
 		w = heavy
 	}
-	return k.put(p, w, n.mode&0o111 != 0), nil
+	return k.put(p, w, n.mode&0o111 != 0 || isLibrary(name)), nil
 }
 
 // wanted is how much to keep of a file that is not ELF.
@@ -99,8 +101,10 @@ func (k *keeper) elf(name string, n *node, r *charged, have int) ([]span, error)
 	if isLoader(name) && n.size <= keptLoader {
 		file.want(0, n.size)
 	}
-	if n.mode&0o111 != 0 {
-		file.want(max(0, n.size-elfEnd), elfEnd)
+	end := tail{size: n.size}
+	end.add(0, window)
+	if n.size > int64(len(window)) {
+		file.want(n.size-fingerprint.Edge, fingerprint.Edge)
 	}
 	parts := pieces{}
 	for _, want := range file.wanted() {
@@ -109,12 +113,13 @@ func (k *keeper) elf(name string, n *node, r *charged, have int) ([]span, error)
 		}
 	}
 	spans := k.put(parts, heavy, true)
-	behind, err := k.behind(file, r, int64(len(window)))
+	behind, err := k.behind(file, r, int64(len(window)), &end)
+	n.print = fingerprint.Of(window[:min(len(window), fingerprint.Edge)], end.data, n.size)
 	return append(spans, behind...), err
 }
 
 // behind keeps what is wanted of a file's part behind the window, as it passes by.
-func (k *keeper) behind(file *elfFile, r *charged, at int64) ([]span, error) {
+func (k *keeper) behind(file *elfFile, r *charged, at int64, end *tail) ([]span, error) {
 	var spans []span
 	for _, want := range file.wanted() {
 		if want.offset+want.length <= windowSize {
@@ -128,12 +133,27 @@ func (k *keeper) behind(file *elfFile, r *charged, at int64) ([]span, error) {
 		if err != nil {
 			return spans, err
 		}
+		end.add(start, data)
 		at = start + int64(len(data))
 		if len(data) > 0 {
 			spans = append(spans, k.put(pieces{{start, data}}, heavy, false)...)
 		}
 	}
 	return spans, nil
+}
+
+// tail collects the end of a file.
+type tail struct {
+	size int64 // of the file
+	data []byte
+}
+
+// add takes what of data, which begins at an offset of the file, belongs to its end.
+func (t *tail) add(offset int64, data []byte) {
+	begin := max(0, t.size-fingerprint.Edge) - offset
+	if begin < int64(len(data)) {
+		t.data = append(t.data, data[max(0, begin):]...)
+	}
 }
 
 // pieces are parts of one file.
@@ -164,6 +184,12 @@ func (k *keeper) put(parts pieces, w weight, starts bool) []span {
 func isLoader(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(base, "ld") && strings.Contains(base, ".so") || base == "libc.so"
+}
+
+// isLibrary knows what may be loaded as a library by its name; scripts of linkers have such names, too.
+func isLibrary(name string) bool {
+	base := path.Base(name)
+	return strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.") || strings.HasSuffix(base, ".node")
 }
 
 // charged is the content of one file. What is read of it counts, since holes of sparse files cost nothing to store.

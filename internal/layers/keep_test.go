@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/org/multiarch-action/internal/fingerprint"
 	"github.com/org/multiarch-action/internal/layers"
 )
 
@@ -56,13 +57,34 @@ func TestWhatIsKeptIsNotReadAgain(t *testing.T) {
 	}
 }
 
-// A large image has more programs than there is room for. What tells that they are programs is kept of each.
+// TestFingerprintsOfPrograms: they are made of both ends of a file, wherever these are in the window through which it passes, and known
+// without anything being read.
+func TestFingerprintsOfPrograms(t *testing.T) {
+	t.Parallel()
+	random := rand.NewChaCha8([32]byte{})
+	for _, size := range []int{60, 4095, 5000, 8192, 4 << 20, 4<<20 + 100, 4<<20 + 4096, 4<<20 + 5000, 9 << 20} {
+		data := make([]byte, size)
+		_, _ = random.Read(data) // never fails
+		copy(data, "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00")
+		file, err := read(t, stack(t, entries{file("app", string(data))})).Stat(t.Context(), "/app")
+		want := fingerprint.Of(data[:min(size, fingerprint.Edge)], data[max(0, size-fingerprint.Edge):], int64(size))
+		if err != nil || file.Fingerprint != want {
+			t.Errorf("%d bytes: got %x, want %x, %v", size, file.Fingerprint, want, err)
+		}
+	}
+	text, err := read(t, stack(t, entries{file("text", "text")})).Stat(t.Context(), "/text")
+	if err != nil || text.Fingerprint != 0 {
+		t.Errorf("a text has the fingerprint %x, %v", text.Fingerprint, err)
+	}
+}
+
+// A large image has more programs and libraries than there is room for. What tells that they are such is kept of each.
 func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
 	t.Parallel()
 	const programs = 2000
 	noise := rand.NewChaCha8([32]byte{1})
 	list := entries{}
-	want := make([]string, programs)
+	want, names := make([]string, programs), make([]string, programs)
 	for i := range want {
 		data := make([]byte, 8<<10)
 		_, _ = noise.Read(data) // never fails
@@ -70,7 +92,12 @@ func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
 			copy(data, "\x7fELF\x02\x01\x01")
 		}
 		want[i] = string(data[:256])
-		list = append(list, file(fmt.Sprint(i), string(data)).mode(0o755))
+		name, mode := fmt.Sprint(i), int64(0o755)
+		if i%3 == 0 {
+			name, mode = name+".so", 0o644
+		}
+		names[i] = "/" + name
+		list = append(list, file(name, string(data)).mode(mode))
 	}
 	opened := 0
 	files, err := layers.NewReader(layers.Limits{Kept: 4 << 20}, nil).Read(t.Context(), counted(stack(t, list)[0], &opened))
@@ -79,7 +106,7 @@ func TestTheBeginningOfEveryProgramIsKept(t *testing.T) {
 	}
 	defer files.Close()
 	for i := range want {
-		got, err := files.ReadAt(t.Context(), fmt.Sprint("/", i), 0, 256)
+		got, err := files.ReadAt(t.Context(), names[i], 0, 256)
 		if err != nil || string(got) != want[i] {
 			t.Fatalf("program %d: got %d bytes, %v", i, len(got), err)
 		}

@@ -83,7 +83,7 @@ func (s *scanner) visit(h *tar.Header, content io.Reader) error {
 	if !known || isIndexOfLazyPulling(name) || strings.Contains("/"+name, "/"+aufsPrefix) {
 		return nil
 	}
-	n := &node{mode: mode, uid: h.Uid, gid: h.Gid, layer: s.layer, number: number}
+	n := &node{mode: mode, uid: h.Uid, gid: h.Gid, layer: int32(s.layer), number: int32(number)}
 	switch {
 	case mode.IsDir():
 		n.children = map[string]child{}

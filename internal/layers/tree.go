@@ -18,11 +18,12 @@ const (
 // node is a file. Hard links are names of one node.
 type node struct {
 	mode     fs.FileMode
+	layer    int32 // where the content is
+	number   int32 // of the entry in that layer's tar file
 	uid, gid int
 	size     int64
+	print    uint64 // the fingerprint of an ELF file; 0: not known
 	link     string
-	layer    int // where the content is
-	number   int // of the entry in that layer's tar file
 	kept     []span
 	children map[string]child // of folders
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,12 +20,12 @@ type Facts struct {
 	Config   ocispec.Image // with its diff ids, which name the layers
 	Manifest v1.Hash       // the zero value if it is not known
 	Size     int64         // bytes of all compressed layers; 0 if it is not known
-	Programs []Program     // the ELF programs that the image starts; nil if they were not looked at
+	Programs Programs
 }
 
 // Across compares the images of one index with each other.
 func Across(all []Facts) []plan.Finding {
-	var list acrossRun
+	list := acrossRun{said: map[string]bool{}}
 	list.configs(all)
 	for i, a := range all {
 		for _, b := range all[i+1:] {
@@ -36,7 +37,10 @@ func Across(all []Facts) []plan.Finding {
 }
 
 // acrossRun collects findings about several platforms.
-type acrossRun struct{ findings []plan.Finding }
+type acrossRun struct {
+	findings []plan.Finding
+	said     map[string]bool // platform and first path of files that are the same on another platform
+}
 
 func (l *acrossRun) add(f plan.Finding) {
 	if f.Severity == "" {
@@ -154,6 +158,7 @@ func (l *acrossRun) pair(a, b Facts) {
 		l.base(a, b)
 	}
 	l.native(a, b)
+	l.native(b, a)
 }
 
 func bottom(f Facts) string {
@@ -165,14 +170,15 @@ func bottom(f Facts) string {
 
 // copied is about two platforms with the same files. Where these are only scripts or data that is right.
 func (l *acrossRun) copied(a, b Facts) {
-	if a.Programs != nil && b.Programs != nil && len(a.Programs)+len(b.Programs) == 0 {
+	started := len(a.Programs.Started) + len(b.Programs.Started)
+	if a.Programs.Started != nil && b.Programs.Started != nil && started == 0 {
 		return
 	}
 	f := plan.Finding{
 		Check: checkCrossCopy, Platform: b.Platform.String(), Expected: "files of its own", Found: "the layers of " + a.Platform.String(),
 		Why: "one of the two does not start, since no program runs on both", Fix: fixArch,
 	}
-	if len(a.Programs)+len(b.Programs) == 0 {
+	if started == 0 {
 		f.Severity = plan.SeverityWarning
 		f.Why = "one of the two does not start, unless there is no program in the image"
 	}
@@ -184,12 +190,12 @@ func (l *acrossRun) copied(a, b Facts) {
 func (l *acrossRun) base(a, b Facts) {
 	for _, pair := range [][2]Facts{{a, b}, {b, a}} {
 		victim, other := pair[0], pair[1]
-		i := slices.IndexFunc(victim.Programs, func(p Program) bool { return p.machine == platformMachines[other.Platform.Architecture()] })
+		i := slices.IndexFunc(victim.Programs.Started, func(p Program) bool { return p.machine == platformMachines[other.Platform.Architecture()] })
 		if i < 0 {
 			continue
 		}
 		l.add(plan.Finding{
-			Check: checkCrossBase, Platform: victim.Platform.String(), Path: shown(victim.Programs[i].Path),
+			Check: checkCrossBase, Platform: victim.Platform.String(), Path: shown(victim.Programs.Started[i].Path),
 			Expected: "a base image for " + victim.Platform.String(), Found: "that of " + other.Platform.String(),
 			Why: "programs of the base image do not start there",
 			Fix: "let the last stage's FROM have no --platform, or --platform=$TARGETPLATFORM: a fixed one and $BUILDPLATFORM are for stages that only build",
@@ -204,23 +210,58 @@ func (l *acrossRun) base(a, b Facts) {
 	})
 }
 
-// native is about a program that is the same file on two platforms, which the machine in its header tells apart.
-func (l *acrossRun) native(a, b Facts) {
-	for _, p := range a.Programs {
-		i := slices.IndexFunc(b.Programs, func(q Program) bool { return q.Fingerprint == p.Fingerprint })
-		if i < 0 || accepts(a.Platform.Architecture(), p.machine) != refused && accepts(b.Platform.Architecture(), p.machine) != refused {
-			continue
+// native is about files that only the other platform can run, and that are the same there.
+func (l *acrossRun) native(victim, other Facts) {
+	arch := victim.Platform.Architecture()
+	for _, p := range victim.Programs.Started {
+		if accepts(arch, p.machine) == refused && other.Programs.runs(p, other.Platform) {
+			l.same(victim, other, []Program{p}, severityOf(checkCrossNative))
 		}
-		victim := b
-		if accepts(a.Platform.Architecture(), p.machine) == refused {
-			victim = a
-		}
-		l.add(plan.Finding{
-			Check: checkCrossNative, Platform: victim.Platform.String(), Path: shown(p.Path),
-			Expected: "a program that was built for it", Found: fmt.Sprintf("the same file on %s and %s, %s", a.Platform, b.Platform, p.machine),
-			Why: "the build did not look at the target platform", Fix: fixArch,
-		})
 	}
+	folders := map[string][]Program{}
+	for _, p := range victim.Programs.Foreign {
+		if other.Programs.runs(p, other.Platform) {
+			folders[path.Dir(p.Path)] = append(folders[path.Dir(p.Path)], p)
+		}
+	}
+	for i, folder := range slices.Sorted(maps.Keys(folders)) {
+		if i == maxGroups {
+			return
+		}
+		severity := plan.SeverityWarning
+		if folders[folder][0].reached {
+			severity = severityOf(checkCrossNative)
+		}
+		l.same(victim, other, folders[folder], severity)
+	}
+}
+
+// runs reports whether a file is also in an image, and is a program or library for its platform.
+func (p Programs) runs(file Program, platform plan.Platform) bool {
+	if accepts(platform.Architecture(), file.machine) == refused {
+		return false
+	}
+	_, own := slices.BinarySearch(p.Own, file.Fingerprint)
+	return own || slices.ContainsFunc(p.Started, func(q Program) bool { return q.Fingerprint == file.Fingerprint })
+}
+
+// same says of a platform that files of one folder are those of another platform; once, if several others have them.
+func (l *acrossRun) same(victim, other Facts, files []Program, severity plan.Severity) {
+	p := files[0]
+	key := victim.Platform.String() + p.Path
+	if l.said[key] {
+		return
+	}
+	l.said[key] = true
+	f := plan.Finding{
+		Check: checkCrossNative, Severity: severity, Platform: victim.Platform.String(), Path: shown(p.Path),
+		Expected: "a file that was built for it", Found: fmt.Sprintf("the same file as on %s, %s", other.Platform, p.machine),
+		Why: "the build did not look at the target platform", Fix: fixArch,
+	}
+	if len(files) > 1 {
+		f.Found += fmt.Sprintf("; %d files in %s are such", len(files), shown(path.Dir(p.Path)))
+	}
+	l.add(f)
 }
 
 // outlier is by how much a size has to differ from the middle one.

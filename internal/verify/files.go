@@ -26,4 +26,6 @@ type File struct {
 	Size     int64
 	Link     string // the target, if it is a link
 	UID, GID int
+	// Fingerprint is that of an ELF file, as the package fingerprint makes it, if it is known without reading; 0: it is not.
+	Fingerprint uint64
 }

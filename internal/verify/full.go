@@ -14,8 +14,10 @@ import (
 
 // Bounds of what is said about all files. Each finding is about one folder; the rest is counted.
 const (
-	maxGroups  = 20  // findings of one check
-	maxTracked = 300 // folders that are told apart
+	maxGroups  = 20     // findings of one check
+	maxTracked = 300    // folders that are told apart
+	maxForeign = 1000   // files for other machines that are compared with other platforms
+	maxOwn     = 50_000 // files that other platforms' are compared with; they are 400 kB
 )
 
 // Machines whose ELF files are never programs for a processor: BPF, and the code of GPUs.
@@ -33,6 +35,7 @@ type fileGroup struct {
 	what    string // what it is
 	machine machine
 	files   int
+	foreign []Program // those of the files that are compared with other platforms
 }
 
 // survey looks at every file of an image.
@@ -42,22 +45,35 @@ type survey struct {
 	index  map[string]*fileGroup
 	rest   map[string]int // files that are only counted, by check
 	path   []string       // folders of PATH
+
+	own     []uint64 // fingerprints of what runs
+	foreign int      // files in all groups that are compared
 }
 
-// all looks at the first bytes of every executable file and shared library.
-func (r *run) all(ctx context.Context, w Walker) error {
+// all looks at the first bytes of every executable file and shared library. It returns the fingerprints of those that run, in order, and
+// those for other machines.
+func (r *run) all(ctx context.Context, w Walker) (own []uint64, foreign []Program, err error) {
 	if _, known := platformMachines[r.platform.Architecture()]; r.platform.OS() != "linux" || !known {
-		return nil
+		return nil, nil, nil
 	}
 	s := &survey{run: r, index: map[string]*fileGroup{}, rest: map[string]int{}, path: strings.Split(environment(r.config.Env)["PATH"], ":")}
 	if err := w.Walk(ctx, "/", func(name string, file File) error { return s.visit(ctx, w, name, file) }); err != nil {
-		return fmt.Errorf("looking at all files: %w", err)
+		return nil, nil, fmt.Errorf("looking at all files: %w", err)
 	}
-	return s.report(ctx)
+	if err := s.report(ctx); err != nil {
+		return nil, nil, err
+	}
+	for _, g := range s.groups {
+		if g.check != checkFilesBeside {
+			foreign = append(foreign, g.foreign...)
+		}
+	}
+	slices.Sort(s.own)
+	return slices.Compact(s.own), foreign, nil
 }
 
 func (s *survey) visit(ctx context.Context, files Files, name string, file File) error {
-	if !file.Mode.IsRegular() || file.Size < 4 || file.Mode&0o111 == 0 && !isLibrary(name) || s.run.started[name] {
+	if !file.Mode.IsRegular() || file.Size < 4 || file.Mode&0o111 == 0 && !isLibrary(name) {
 		return nil
 	}
 	head, err := files.ReadAt(ctx, name, 0, min(headBytes, file.Size))
@@ -65,7 +81,9 @@ func (s *survey) visit(ctx context.Context, files Files, name string, file File)
 		return fmt.Errorf("%q: %w", name, err)
 	}
 	if bytes.HasPrefix(head, []byte("\x7fELF")) {
-		s.elf(name, head)
+		return s.elf(ctx, name, file, head)
+	}
+	if s.run.started[name] {
 		return nil
 	}
 	if format := foreignFormat(head); format != "" {
@@ -81,22 +99,37 @@ func isLibrary(name string) bool {
 }
 
 // elf judges an ELF file that nobody is known to start.
-func (s *survey) elf(name string, head []byte) {
+func (s *survey) elf(ctx context.Context, name string, file File, head []byte) error {
 	h, err := parseHeader(head)
 	m := h.program.machine
 	kind := h.program.kind
 	if m == (machine{}) || err == nil && kind != etExec && kind != etDyn {
-		return // too short to be one, an object file, or a core dump
+		return nil // too short to be one, an object file, or a core dump
 	}
-	if accepts(s.run.platform.Architecture(), m) != refused || s.isData(name, m) {
-		return
+	runs := accepts(s.run.platform.Architecture(), m) != refused
+	if runs && len(s.own) >= maxOwn || !runs && (s.run.started[name] || s.isData(name, m)) {
+		return nil
+	}
+	print, err := s.run.fingerprint(ctx, place{path: name, file: file})
+	if err != nil {
+		return err
+	}
+	if runs {
+		s.own = append(s.own, print)
+		return nil
 	}
 	g := fileGroup{check: checkFilesForeign, first: name, what: m.String(), machine: m}
 	mostlyRuns := s.run.platform.Architecture() == "arm64" && m == platformMachines["arm"]
-	if s.isReached(name) && !mostlyRuns {
+	reached := s.isReached(name) && !mostlyRuns
+	if reached {
 		g.check = checkFilesArch
 	}
-	s.add(g)
+	known := s.add(g)
+	if known != nil && s.foreign < maxForeign {
+		known.foreign = append(known.foreign, Program{Path: name, Fingerprint: print, machine: m, reached: reached})
+		s.foreign++
+	}
+	return nil
 }
 
 // qemuName is that of an emulator, which is for the machine that builds.
@@ -141,20 +174,21 @@ func (s *survey) isReached(name string) bool {
 	return slices.Contains(programFolders, folder) || slices.Contains(s.path, folder)
 }
 
-// add counts a file in the group of its folder.
-func (s *survey) add(g fileGroup) {
+// add counts a file in the group of its folder, and returns that; nil: there are too many.
+func (s *survey) add(g fileGroup) *fileGroup {
 	g.folder, g.files = path.Dir(g.first), 1
 	key := g.check + "\x00" + g.folder + "\x00" + g.what
 	if known := s.index[key]; known != nil {
 		known.files++
-		return
+		return known
 	}
 	if len(s.groups) == maxTracked {
 		s.rest[g.check]++
-		return
+		return nil
 	}
 	s.index[key] = &g
 	s.groups = append(s.groups, &g)
+	return &g
 }
 
 // report makes a finding of each folder, and one of what is over the limit.

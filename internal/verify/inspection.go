@@ -26,28 +26,32 @@ func RequestFor(level plan.Level, p plan.Platform, config ocispec.Image) Request
 // Inspection is what InspectFiles has found. It can be sent back as JSON.
 type Inspection struct {
 	Findings []plan.Finding
-	Programs []Program // as Inspect returns them
+	Programs Programs // as Inspect returns them
 }
 
 // sentProgram is a Program as it is sent.
 type sentProgram struct {
 	Path        []byte // names of files need not be valid text, which JSON wants
-	Fingerprint string
+	Fingerprint uint64
 	Machine     uint16
 	Bits        int
 	Big, N32    bool
+	Reached     bool
 }
 
 // MarshalJSON writes all that Across compares.
 func (p Program) MarshalJSON() ([]byte, error) {
 	m := p.machine
-	return json.Marshal(sentProgram{Path: []byte(p.Path), Fingerprint: p.Fingerprint, Machine: m.number, Bits: m.bits, Big: m.big, N32: m.n32})
+	return json.Marshal(sentProgram{Path: []byte(p.Path), Fingerprint: p.Fingerprint, Machine: m.number, Bits: m.bits, Big: m.big, N32: m.n32, Reached: p.reached})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (p *Program) UnmarshalJSON(text []byte) error {
 	var sent sentProgram
 	err := json.Unmarshal(text, &sent)
-	*p = Program{Path: string(sent.Path), Fingerprint: sent.Fingerprint, machine: machine{number: sent.Machine, bits: sent.Bits, big: sent.Big, n32: sent.N32}}
+	*p = Program{
+		Path: string(sent.Path), Fingerprint: sent.Fingerprint, reached: sent.Reached,
+		machine: machine{number: sent.Machine, bits: sent.Bits, big: sent.Big, n32: sent.N32},
+	}
 	return err
 }

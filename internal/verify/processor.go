@@ -48,6 +48,13 @@ func (r *run) processor(ctx context.Context, c command, where string, at place, 
 	} {
 		if f, wrong := judge(); wrong { // the first says enough
 			f.Path = where
+			if f.Check == checkARMArch && r.variant() == "v6" && says.arm.profile != 'M' {
+				if older, err := r.startsOlder(ctx, at, file); err != nil {
+					return err
+				} else if older {
+					c, f.Why = unsure(c), partlyNewer
+				}
+			}
 			r.report(c, f)
 			return nil
 		}

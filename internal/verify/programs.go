@@ -2,35 +2,40 @@ package verify
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/org/multiarch-action/internal/fingerprint"
 	"github.com/org/multiarch-action/internal/plan"
 )
 
-// Program is an ELF program that an image starts.
+// Program is an ELF file of an image: a program or a library.
 type Program struct {
-	Path string // without links
-	// Fingerprint is the same for the same file. It is made from the size and both ends of it: headers, build id and
-	// sections are there, and a whole program would have to be moved to see more.
-	Fingerprint string
+	Path        string // without links
+	Fingerprint uint64 // as the package fingerprint makes it
 	machine     machine
+	reached     bool // it lies where programs or libraries are looked for by their names
 }
 
-// edge is how much of each end of a program makes its fingerprint.
-const edge = 4 << 10
+// Programs are the ELF files of an image, as far as Across compares them with those of other platforms.
+type Programs struct {
+	// Started are those that the image was found to start: nil where there was nothing to look for, empty where nothing was found.
+	Started []Program
+	// Own are the fingerprints of all programs and libraries that the platform runs, in order; only at the level VerifyFull.
+	Own []uint64
+	// Foreign are programs and libraries for other machines that nothing explains; only at the level VerifyFull.
+	Foreign []Program
+}
 
 // Inspect checks one platform's image at a level: VerifyManifest only its config, VerifyStatic also the programs it starts, VerifyFull
-// with every file of it, which needs files that are a Walker. It also lists the ELF programs that were found to be started, for Across.
-// The list is nil where there was nothing to look for, and empty where nothing was found. An error means that the image could not be
-// read; what is wrong with the image is in the findings.
-func Inspect(ctx context.Context, level plan.Level, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, []Program, error) {
+// with every file of it, which needs files that are a Walker. It also lists programs, for Across. An error means that the image could not
+// be read; what is wrong with the image is in the findings.
+func Inspect(ctx context.Context, level plan.Level, p plan.Platform, config ocispec.Image, files Files) ([]plan.Finding, Programs, error) {
 	findings := checkConfig(p, config.Platform, configPath)
 	if level == plan.VerifyManifest || level == plan.VerifyOff {
-		return findings, nil, nil
+		return findings, Programs{}, nil
 	}
 	inspection, err := InspectFiles(ctx, RequestFor(level, p, config), files)
 	return append(findings, inspection.Findings...), inspection.Programs, err
@@ -48,8 +53,9 @@ func InspectFiles(ctx context.Context, request Request, files Files) (Inspection
 	if err := r.programs(ctx); err != nil {
 		return Inspection{}, fmt.Errorf("%s: verifying the image: %w", p, err)
 	}
-	started, err := r.startedPrograms(ctx)
-	if err != nil {
+	found := Programs{}
+	var err error
+	if found.Started, err = r.startedPrograms(ctx); err != nil {
 		return Inspection{}, fmt.Errorf("%s: reading its programs: %w", p, err)
 	}
 	if request.Level == plan.VerifyFull {
@@ -57,11 +63,11 @@ func InspectFiles(ctx context.Context, request Request, files Files) (Inspection
 		if !ok {
 			return Inspection{}, fmt.Errorf("%s: verifying the image: its files cannot be listed", p)
 		}
-		if err := r.all(ctx, w); err != nil {
+		if found.Own, found.Foreign, err = r.all(ctx, w); err != nil {
 			return Inspection{}, fmt.Errorf("%s: verifying the image: %w", p, err)
 		}
 	}
-	return Inspection{Findings: r.findings, Programs: started}, nil
+	return Inspection{Findings: r.findings, Programs: found}, nil
 }
 
 func (r *run) startedPrograms(ctx context.Context) ([]Program, error) {
@@ -74,11 +80,11 @@ func (r *run) startedPrograms(ctx context.Context) ([]Program, error) {
 		if !file.isELF {
 			continue
 		}
-		fingerprint, err := r.fingerprint(ctx, place{path: path, file: r.tree.known[path].file})
+		print, err := r.fingerprint(ctx, place{path: path, file: r.tree.known[path].file})
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Program{Path: path, Fingerprint: fingerprint, machine: file.program.machine})
+		list = append(list, Program{Path: path, Fingerprint: print, machine: file.program.machine})
 	}
 	slices.SortFunc(list, func(a, b Program) int {
 		if a.Path < b.Path {
@@ -89,15 +95,19 @@ func (r *run) startedPrograms(ctx context.Context) ([]Program, error) {
 	return list, nil
 }
 
-func (r *run) fingerprint(ctx context.Context, at place) (string, error) {
+// fingerprint makes the fingerprint of a file, if nobody knows it yet.
+func (r *run) fingerprint(ctx context.Context, at place) (uint64, error) {
+	if at.file.Fingerprint != 0 {
+		return at.file.Fingerprint, nil
+	}
 	size := at.file.Size
-	begin, err := r.readAt(ctx, at, 0, min(edge, size))
+	begin, err := r.readAt(ctx, at, 0, min(fingerprint.Edge, size))
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	end, err := r.readAt(ctx, at, max(0, size-edge), min(edge, size))
+	end, err := r.readAt(ctx, at, max(0, size-fingerprint.Edge), min(fingerprint.Edge, size))
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(slices.Concat(begin, end), "%d", size))), nil
+	return fingerprint.Of(begin, end, size), nil
 }

@@ -157,6 +157,7 @@ func badConfigs() []Image {
 	return []Image{
 		label("a config that says amd64", "linux/arm64", "config/platform", ocispec.Platform{OS: "linux", Architecture: "amd64"}),
 		label("a config that says Windows", "linux/amd64", "config/platform", ocispec.Platform{OS: "windows", Architecture: "amd64"}),
+		label("a config with another version of Windows", "windows(10.0.17763.1)/amd64", "config/os-version", ocispec.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1"}),
 		label("a config with another variant", "linux/arm/v6", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}),
 		label("a config with an older variant", "linux/arm/v7", "config/variant", ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v6"}),
 		label("a config without an architecture", "linux/arm64", "config/missing-arch", ocispec.Platform{OS: "linux"}),
@@ -259,6 +260,9 @@ func badProcessors() []Image {
 	}
 	return []Image{
 		arm("an ARMv7 program in arm/v6", "v6", armV7),
+		app("a static ARMv7 program that begins in Thumb", "linux/arm/v6", ELF{Arch: "arm", Flags: 0x400, ARM: armV7, Code: armCode(0), Thumb: true}, "program/arm-arch"),
+		app("a static program with code for ARMv7", "linux/arm/v6", ELF{Arch: "arm", Flags: 0x400, ARM: armV7, Code: armCode(20)}, "program/arm-arch"),
+		app("a static program for ARMv7 with code for older ones in arm/v5", "linux/arm/v5", ELF{Arch: "arm", Flags: 0x200, ARM: armV7, Code: armCode(0)}, "program/arm-arch"),
 		arm("an ARMv6 program in arm/v5", "v5", armV6),
 		arm("an ARMv8 program in arm/v7", "v7", armV8),
 		arm("a program for a microcontroller", "v7", []byte{6, 13, 7, 'M'}),

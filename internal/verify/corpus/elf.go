@@ -29,6 +29,8 @@ type ELF struct {
 	Text  string // bytes that only are there, such as a loader's folders
 
 	Pages  uint64 // the size of pages that it is linked for, if it is less than usual for the architecture
+	Code   []byte // from where it starts
+	Thumb  bool   // it starts in Thumb
 	Clear  uint32 // flags that are cleared of those that the compiler sets
 	Behind uint64 // bytes that the first segment names behind the end of the file
 }
@@ -75,6 +77,7 @@ type builder struct {
 	order    binary.AppendByteOrder
 	data     []byte // what follows the program headers
 	begin    uint64 // where data begins
+	start    uint64 // e_entry
 	segments []part
 	sections []part
 }
@@ -183,7 +186,7 @@ func (b *builder) header(segments, total uint64) []byte {
 		count = uint64(len(b.sections)) + 1
 		sections = total - count*b.sectionSize()
 	}
-	out = b.word(out, b.base(), b.headSize(), sections)
+	out = b.word(out, b.start, b.headSize(), sections)
 	out = b.order.AppendUint32(out, b.arch.Flags&^b.elf.Clear|b.elf.Flags)
 	return b.halves(out, b.headSize(), b.entrySize(), segments, b.sectionSize(), count, max(count, 1)-1)
 }
@@ -212,6 +215,13 @@ func (b *builder) place(data []byte, align uint64) part {
 }
 
 func (b *builder) content() {
+	b.start = b.base()
+	if b.elf.Code != nil {
+		b.start += b.place(b.elf.Code, 4).offset
+	}
+	if b.elf.Thumb {
+		b.start |= 1
+	}
 	if b.elf.Interp != "" {
 		p := b.place([]byte(b.elf.Interp+"\x00"), 1)
 		p.kind = 3
@@ -408,4 +418,22 @@ func Cache(arch string, paths ...string) []byte {
 	out = order.AppendUint32(out, uint32(len(texts)))
 	out = append(out, make([]byte, 48-len(out))...)
 	return bytes.Join([][]byte{out, entries, texts}, nil)
+}
+
+// armCode are instructions of ARM as compilers make them: every wide-th makes a constant with movw, as for ARMv7; with 0 all constants are
+// loaded, as for older ones.
+func armCode(wide int) []byte {
+	const add, ldrConstant, movw = 0xe0811002, 0xe59f0010, 0xe3010234
+	var code []byte
+	for i := range 2000 {
+		word := uint32(add)
+		switch {
+		case wide > 0 && i%wide == 0:
+			word = movw
+		case i%25 == 1:
+			word = ldrConstant
+		}
+		code = binary.LittleEndian.AppendUint32(code, word)
+	}
+	return code
 }

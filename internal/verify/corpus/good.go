@@ -225,6 +225,7 @@ func goodProcessors() []Image {
 		good("a library for ARMv7 that chooses when it runs", "linux/arm/v6", entry("/app"), debian("raspi", map[string]File{
 			"/app": program(raspi.app("libx264.so.164")), raspi.folder() + "/libx264.so.164": codec.lib("libx264.so.164"),
 		})),
+		arm("an ARMv6 program with assembler for ARMv7 that is chosen when it runs", "linux/arm/v6", ELF{ARM: armV7, Flags: 0x400, Code: armCode(0)}),
 		app("a program marked for x86-64-v3 in amd64/v3", "linux/amd64/v3", ELF{Arch: "amd64", Level: 7}, ""),
 		app("a program marked for the first level", "linux/amd64", ELF{Arch: "amd64", Level: 1}, ""),
 		app("GOAMD64=v1 in amd64", "linux/amd64", ELF{Arch: "amd64", Go: []string{"GOAMD64=v1", "GOOS=linux"}}, ""),
