@@ -168,7 +168,7 @@ func (o *outputReader) add() {
 			return
 		}
 	}
-	out := Output{Type: OutputType(kind), Image: form, Split: len(o.in.Platforms) > 1}
+	out := Output{Type: OutputType(kind), Image: form, Split: len(o.in.Platforms) > 1 || o.plan.MultiPlatform()}
 	if text, given := o.attrs["tar"]; given {
 		out.Layout = !o.boolean(outputFlag, text)
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"io/fs"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -140,10 +141,24 @@ func (p *Plan) HoldsImage() bool {
 // Index reports whether the result is an index: of several platforms, with attestations, or with annotations that only an index has.
 // Else it is the manifest of the only platform.
 func (p *Plan) Index() bool {
-	return len(p.Platforms) > 1 || p.Attest.Any() || slices.ContainsFunc(p.Annotations, func(a Annotation) bool {
+	return len(p.Platforms) > 1 || p.MultiPlatform() || p.Attest.Any() || slices.ContainsFunc(p.Annotations, func(a Annotation) bool {
 		return a.Target == AnnotateIndex || a.Target == AnnotateManifestDescriptor
 	})
 }
+
+// MultiPlatform reports whether a single platform is to have the form that several have: an index, and a folder for its files. It is asked
+// for by BuildKit's own build argument (frontend/dockerui/config.go).
+func (p *Plan) MultiPlatform() bool {
+	on := false
+	for _, arg := range p.BuildArgs {
+		if arg.Name == multiPlatformArg {
+			on, _ = strconv.ParseBool(arg.Value) // checked when it was read
+		}
+	}
+	return on
+}
+
+const multiPlatformArg = "BUILDKIT_MULTI_PLATFORM"
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
 func (p *Plan) Repositories() []name.Repository { return Repositories(p.Tags) }
@@ -168,6 +183,7 @@ type World struct {
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
+	Machine  Platform              // what is built if no platform is named
 	Checks   []string              // ids of all checks, for what is said about them
 	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
 	Now      time.Time             // for dates in tags, unless SOURCE_DATE_EPOCH says another time
