@@ -178,7 +178,7 @@ func (r *run) stagedDocument(layout publish.Layout, images []plan.Pushed) (publi
 	}
 	if r.report.Digest == "" {
 		r.describe(document, images)
-		if err := r.nameAttestations(images, layout.Predicates); err != nil {
+		if err := r.nameAttestations(images, layout.Attestation); err != nil {
 			return publish.Document{}, err
 		}
 	}
@@ -204,6 +204,11 @@ func (r *run) write(i int, output plan.Output, image publish.Image, exported []b
 	}
 	switch {
 	case output.Type == plan.OutputLocal:
+		if output.Delete {
+			if err := deleteOthers(output.Dest, parts); err != nil {
+				return err
+			}
+		}
 		for _, part := range parts {
 			if err := moveInto(part, output.Dest); err != nil {
 				return err
@@ -274,6 +279,37 @@ func appendArchive(out *tar.Writer, path string) error {
 			return err
 		}
 	}
+}
+
+// deleteOthers deletes what is in a folder, and in none of those whose files are to be moved into it. Links are not followed.
+func deleteOthers(dir string, kept []string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		var same []string
+		for _, other := range kept {
+			info, err := os.Lstat(filepath.Join(other, entry.Name()))
+			if err == nil && info.IsDir() == entry.IsDir() {
+				same = append(same, filepath.Join(other, entry.Name()))
+			}
+		}
+		switch {
+		case len(same) == 0:
+			err = os.RemoveAll(path)
+		case entry.IsDir():
+			err = deleteOthers(path, same)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moveInto moves a file or a folder to a place where there may be one already: folders are merged and keep their permissions, files are

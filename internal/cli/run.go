@@ -47,6 +47,7 @@ type run struct {
 	warnings     warnings
 	steps        steps
 	images       []plan.Pushed
+	provenance   provenance
 	leftOut      map[string]*build.Failure // by platform: what preflight found about one that may fail
 	resources    setup.Resources           // of the builder on this machine
 	configured   func()                    // to be called when it is settled how the builder reaches registries

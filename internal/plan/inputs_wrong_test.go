@@ -42,7 +42,7 @@ func TestNewRefusesWhatABuildCannotBeAskedFor(t *testing.T) {
 		{"the host's gateway", list(func(in *plan.Inputs) *[]string { return &in.AddHosts }, "h:host-gateway"), `--add-host "h:host-gateway": a builder in a container of its own does not know the host's gateway; write the address itself`},
 		{"shm size", func(in *plan.Inputs) { in.ShmSize = "big" }, `--shm-size "big": it is not a size; write a number with a unit, for example 64m or 1g`},
 		{"ulimit", list(func(in *plan.Inputs) *[]string { return &in.Ulimit }, "files=1"), `--ulimit "files=1": it is not a limit: invalid ulimit type: files; for example --ulimit nofile=1024:2048`},
-		{"entitlement", list(func(in *plan.Inputs) *[]string { return &in.Allow }, "root"), `--allow "root": there is no such entitlement; write network.host, security.insecure or device`},
+		{"entitlement", list(func(in *plan.Inputs) *[]string { return &in.Allow }, "root"), `--allow "root": there is no such entitlement; write network.host, security.insecure, device or buildx.local.delete`},
 		{"no boolean", func(in *plan.Inputs) { in.NoCache, in.Pull = "si", "no!" }, "--no-cache \"si\": it is neither true nor false; write true or false\n--pull \"no!\": it is neither true nor false; write true or false"},
 
 		{"secret by value", list(secrets, "token=hunter2"), `--secret: number 1 is not id=NAME with src=FILE or env=VARIABLE; for example --secret id=token,src=token.txt or id=token,env=TOKEN`},

@@ -67,10 +67,12 @@ type Plan struct {
 	Report  string `json:"report,omitempty"`
 	JUnit   string `json:"junit,omitempty"`
 	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
-	IIDFile      string   `json:"iidFile,omitempty"`
-	MetadataFile string   `json:"metadataFile,omitempty"`
-	Progress     Progress `json:"progress"`
-	Notes        []string `json:"notes,omitempty"` // what was decided without being asked, for the log
+	IIDFile      string `json:"iidFile,omitempty"`
+	MetadataFile string `json:"metadataFile,omitempty"`
+	// MetadataProvenance says how much of the provenance is in MetadataFile.
+	MetadataProvenance MetadataProvenance `json:"metadataProvenance,omitempty"`
+	Progress           Progress           `json:"progress"`
+	Notes              []string           `json:"notes,omitempty"` // what was decided without being asked, for the log
 }
 
 // BuildArg is a build argument. Only its name is ever printed: values have carried secrets in too many incidents.
@@ -95,6 +97,28 @@ const (
 	VerifyStatic   Level = "static"   // also what each platform's image starts
 	VerifyFull     Level = "full"     // also every file of it
 )
+
+// MetadataProvenance says how much provenance a metadata file holds.
+type MetadataProvenance string
+
+// How much that is.
+const (
+	MetadataProvenanceMin MetadataProvenance = ""
+	MetadataProvenanceMax MetadataProvenance = "max"
+	MetadataProvenanceOff MetadataProvenance = "disabled"
+)
+
+// metadataProvenance reads what docker buildx reads from BUILDX_METADATA_PROVENANCE, as it does: what is neither is the least.
+func metadataProvenance(text string) MetadataProvenance {
+	on, err := strconv.ParseBool(text)
+	switch {
+	case text == string(MetadataProvenanceMax):
+		return MetadataProvenanceMax
+	case text == string(MetadataProvenanceOff), err == nil && !on:
+		return MetadataProvenanceOff
+	}
+	return MetadataProvenanceMin
+}
 
 // Progress says how the build is shown.
 type Progress string
