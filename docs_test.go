@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -96,6 +97,62 @@ func understood(t *testing.T, file string, args []string) {
 	}
 }
 
+// workflowStep is a step, or a job that calls a workflow.
+type workflowStep struct {
+	Uses string
+	With map[string]any
+}
+
+// stepsIn reads steps, or jobs with them.
+func stepsIn(t *testing.T, file, block string) []workflowStep {
+	t.Helper()
+	var steps []workflowStep
+	if yaml.Unmarshal([]byte(block), &steps) == nil {
+		return steps
+	}
+	var workflow struct {
+		Jobs map[string]struct {
+			workflowStep `yaml:",inline"`
+			Steps        []workflowStep
+		}
+	}
+	if err := yaml.Unmarshal([]byte(block), &workflow); err != nil || len(workflow.Jobs) == 0 {
+		t.Errorf("%s: neither steps nor jobs (%v):\n%s", file, err, block)
+	}
+	for _, job := range workflow.Jobs {
+		steps = append(append(steps, job.workflowStep), job.Steps...)
+	}
+	return steps
+}
+
+// inputsOf are the inputs of what a step uses; nil: it is not ours.
+func inputsOf(t *testing.T, uses string) []string {
+	t.Helper()
+	name, _, _ := strings.Cut(uses, "@")
+	path, ours := strings.CutPrefix(name, "org/multiarch-action")
+	table := map[string][]plan.Input{"": plan.BuildInputs(), "/publish": plan.PublishInputs(), "/promote": plan.PromoteInputs()}[path]
+	var names []string
+	for _, input := range table {
+		names = append(names, input.Name)
+	}
+	if !ours || len(names) > 0 {
+		return names
+	}
+	text, err := os.ReadFile(strings.TrimPrefix(path, "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var called struct {
+		On struct {
+			WorkflowCall struct{ Inputs map[string]any } `yaml:"workflow_call"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &called); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(maps.Keys(called.On.WorkflowCall.Inputs))
+}
+
 func TestEveryWorkflowInTheDocumentsUsesInputsThatExist(t *testing.T) {
 	t.Parallel()
 	found := 0
@@ -104,25 +161,12 @@ func TestEveryWorkflowInTheDocumentsUsesInputsThatExist(t *testing.T) {
 			continue
 		}
 		for _, block := range blocks(text, "yaml") {
-			var steps []struct {
-				Uses string
-				With map[string]any
-			}
-			if err := yaml.Unmarshal([]byte(block), &steps); err != nil {
-				t.Errorf("%s: %v in\n%s", file, err, block)
-			}
-			for _, step := range steps {
+			for _, step := range stepsIn(t, file, block) {
 				found++
-				table := plan.BuildInputs()
-				switch {
-				case strings.Contains(step.Uses, "/publish@"):
-					table = plan.PublishInputs()
-				case strings.Contains(step.Uses, "/promote@"):
-					table = plan.PromoteInputs()
-				}
+				known := inputsOf(t, step.Uses)
 				for name := range step.With {
-					if !slices.ContainsFunc(table, func(i plan.Input) bool { return i.Name == name }) {
-						t.Errorf("%s: there is no input %q", file, name)
+					if known != nil && !slices.Contains(known, name) {
+						t.Errorf("%s: %s has no input %q", file, step.Uses, name)
 					}
 				}
 			}

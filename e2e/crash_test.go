@@ -35,7 +35,7 @@ func main() {
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "--version":
 		os.Stdout.WriteString("qemu-mipsel version 0.0.1 (a stand-in)\n")
-	case len(os.Args) > 1 && os.Args[1] == "/check":
+	case len(os.Args) > 1 && os.Args[1] == "/.multiarch-action-probe":
 		probe()
 	default:
 		os.Stderr.WriteString("qemu: uncaught target signal %SIGNAL% (it is a test) - core dumped\n")
@@ -50,7 +50,7 @@ func probe() {
 	if _, err := syscall.Write(int(fd), real); err != nil {
 		os.Exit(3)
 	}
-	args, _ := syscall.SlicePtrFromStrings([]string{"qemu", "/check"})
+	args, _ := syscall.SlicePtrFromStrings([]string{"qemu", "/.multiarch-action-probe"})
 	env := []*byte{nil}
 	empty := []byte{0}
 	syscall.Syscall6(execveat, fd, uintptr(unsafe.Pointer(&empty[0])), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])), emptyPath, 0)

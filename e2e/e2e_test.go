@@ -22,7 +22,7 @@ import (
 
 // eight are the platforms of the lab's busybox.
 var eight = []string{
-	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/386", "linux/ppc64le", "linux/s390x", "linux/riscv64",
+	"linux/amd64", "linux/arm64", "linux/arm/v6", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x", "linux/riscv64",
 }
 
 // world is what the tests run in: the lab's addresses and the programs that were built for them.

@@ -78,7 +78,8 @@ func TestGitContext(t *testing.T) {
 			if got := r.platform(t, "linux/amd64").SmokeTest.Output; !cmp.Equal(got, []string{test.want}) {
 				t.Errorf("the smoke test printed %q, want %q", got, test.want)
 			}
-			if strings.Contains(r.stderr, token) {
+			// The runner swallows the command by which it learns what to mask.
+			if strings.Contains(strings.ReplaceAll(r.stderr, "::add-mask::"+token+"\n", ""), token) {
 				t.Error("the token was printed")
 			}
 		})

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -163,9 +164,9 @@ func TestLocalBuilderEndsWithTheProgram(t *testing.T) {
 		daemon bool // its buildkitd is killed too, and cannot end its steps
 		step   string
 	}{
-		{"SIGTERM", syscall.SIGTERM, false, "sleep 61001"},
-		{"SIGKILL", syscall.SIGKILL, false, "sleep 61002"},
-		{"SIGKILL of both", syscall.SIGKILL, true, "sleep 61003"},
+		{"SIGTERM", syscall.SIGTERM, false, fmt.Sprintf("sleep 9%d1", os.Getpid())},
+		{"SIGKILL", syscall.SIGKILL, false, fmt.Sprintf("sleep 9%d2", os.Getpid())},
+		{"SIGKILL of both", syscall.SIGKILL, true, fmt.Sprintf("sleep 9%d3", os.Getpid())},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

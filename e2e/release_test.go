@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const releasedAction = "org/multiarch-action@v1"
@@ -33,6 +35,7 @@ func TestReleaseIsReproducibleAndUsable(t *testing.T) {
 	action := filepath.Join(t.TempDir(), "action")
 	mustIn(t, first, "git", "clone", "-q", "--branch", "v1.0.0", filepath.Join(first, "out", "repository.git"), action)
 	useReleased(t, action)
+	fanOut(t, action)
 
 	program := filepath.Join(action, "dist", "multiarch-action-linux-"+runtime.GOARCH)
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho I run\n"), 0o755); err != nil {
@@ -57,6 +60,31 @@ func useReleased(t *testing.T, action string) {
 	}
 	if digest := digestOf(t, ref); err != nil || digest == "" || outputs.Digest != digest {
 		t.Errorf("the output digest is %q (%v), want %q\n%s", outputs.Digest, err, digest, log)
+	}
+}
+
+// fanOut lets the workflow that others call build each platform in a job of its own, and publish them in a last one.
+func fanOut(t *testing.T, action string) {
+	t.Helper()
+	ref := tag(t)
+	text := `on: push
+jobs:
+  image:
+    uses: ./.github/workflows/image.yml
+    with:
+      context: examples/hello
+      platforms: linux/amd64,linux/arm64
+      tags: ` + ref + `-jobs
+      registry: ` + w.lab["LAB_REGISTRY"] + `
+      runners: '{"default": "ubuntu-latest", "linux/arm64": "ubuntu-arm"}'
+`
+	log, err := runWorkflow(t, text, "--local-repository", releasedAction+"="+action, "-P", "ubuntu-arm=-self-hosted",
+		"--env", "MULTIARCH_BUILDKIT_IMAGE="+w.lab["LAB_BUILDKIT_IMAGE"], "--env", "MULTIARCH_BUILDKITD_CONFIG="+w.lab["LAB_BUILDKITD_CONFIG"], "-s", "GITHUB_TOKEN=a-token")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64"}, peerPlatforms(t, ref+"-jobs")); diff != "" {
+		t.Errorf("platforms of the index (-want +got):\n%s", diff)
 	}
 }
 

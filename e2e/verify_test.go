@@ -5,6 +5,7 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -175,7 +176,7 @@ func pushLarge(t *testing.T, ref string, layers int, size int64) {
 	for i := range layers {
 		r, w := io.Pipe()
 		go func() { _ = w.CloseWithError(writeLarge(w, uint64(i), size)) }()
-		layer := stream.NewLayer(r, stream.WithMediaType(types.OCILayer))
+		layer := stream.NewLayer(r, stream.WithMediaType(types.OCILayer), stream.WithCompressionLevel(gzip.BestSpeed))
 		if err := remote.WriteLayer(parsed.Context(), layer); err != nil {
 			t.Fatal(err)
 		}

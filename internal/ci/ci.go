@@ -34,8 +34,9 @@ func Detect(getenv func(string) string, log io.Writer) *Host {
 }
 
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
-// Drone), then MULTIARCH_. Empty text is as good as none: GitHub sets every input that an action declares.
-func (h *Host) Input(name string) string {
+// Drone), then MULTIARCH_. Empty text and the input's default are as good as none: GitHub sets every input that an action declares,
+// and where the workflow does not say it, another variable may.
+func (h *Host) Input(name, byDefault string) string {
 	upper := strings.ToUpper(name)
 	under := strings.ReplaceAll(upper, "-", "_")
 	candidates := []string{"PLUGIN_" + under, "MULTIARCH_" + under}
@@ -44,7 +45,7 @@ func (h *Host) Input(name string) string {
 		candidates = append([]string{"INPUT_" + upper}, candidates...)
 	}
 	for _, variable := range candidates {
-		if text := h.getenv(variable); text != "" {
+		if text := h.getenv(variable); text != "" && text != byDefault {
 			return text
 		}
 	}

@@ -46,6 +46,7 @@ func TestInputOrder(t *testing.T) {
 		{"GitHub's inputs count on GitHub only", all, false, "b"},
 		{"an empty input is none", without("INPUT_BUILD-ARGS"), true, "b"},
 		{"our own name comes last", without("INPUT_BUILD-ARGS", "PLUGIN_BUILD_ARGS"), true, "c"},
+		{"an input that is the default was not said", map[string]string{"INPUT_BUILD-ARGS": "D=1", "MULTIARCH_BUILD_ARGS": "c"}, true, "c"},
 		{"nothing", nil, true, ""},
 		{"an input with an underscore is another one", map[string]string{"INPUT_BUILD_ARGS": "x"}, true, ""},
 	}
@@ -56,7 +57,7 @@ func TestInputOrder(t *testing.T) {
 			if test.github {
 				host = github(io.Discard, test.env)
 			}
-			if got := host.Input("build-args"); got != test.want {
+			if got := host.Input("build-args", "D=1"); got != test.want {
 				t.Errorf("Input() = %q, want %q", got, test.want)
 			}
 		})

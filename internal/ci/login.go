@@ -23,7 +23,7 @@ func (h *Host) Logins() []plan.Login {
 	// Whose name stands with a token does not count, but one must.
 	token := h.getenv("GITHUB_TOKEN")
 	if h.action != nil {
-		token = cmp.Or(token, h.Input("github-token"))
+		token = cmp.Or(token, h.Input("github-token", ""))
 	}
 	offer("ghcr.io", cmp.Or(h.getenv("GITHUB_ACTOR"), "token"), token)
 	return out

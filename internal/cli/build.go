@@ -134,7 +134,7 @@ func noOptDefault(input plan.Input) string {
 func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *plan.Inputs) error {
 	var problems plan.InputErrors
 	for _, input := range table {
-		text := a.host.Input(input.Name)
+		text := a.host.Input(input.Name, input.Default)
 		switch {
 		case text == "" || said(flags, input, inputs):
 		case input.IsList():

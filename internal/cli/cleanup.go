@@ -120,7 +120,7 @@ func (a *app) cleanupHandlers(ctx context.Context, id string) (removed []string,
 	if err = errors.Join(problems...); err == nil {
 		return removed, nil
 	}
-	names, inContainer := a.newHelper("cleanup", cmp.Or(a.host.Input("buildkit-image"), plan.BuildkitImage)).Unregister(ctx, id)
+	names, inContainer := a.newHelper("cleanup", cmp.Or(a.host.Input("buildkit-image", plan.BuildkitImage), plan.BuildkitImage)).Unregister(ctx, id)
 	if inContainer != nil {
 		return removed, errors.Join(err, inContainer)
 	}

@@ -100,7 +100,7 @@ func (a *app) verifyFromEnvironment(flags *pflag.FlagSet) error {
 	var problems plan.InputErrors
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := cmp.Or(verifyNames[flag.Name], flag.Name)
-		text := a.host.Input(name)
+		text := a.host.Input(name, "")
 		if flag.Changed || text == "" || flag.Name == "help" {
 			return
 		}

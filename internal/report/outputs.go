@@ -38,7 +38,7 @@ func (r *Report) attested() string {
 			}
 		}
 	}
-	if count == 0 {
+	if len(kinds) == 0 { // nobody has read them where nothing was published
 		return ""
 	}
 	parts := make([]string, len(kinds))
