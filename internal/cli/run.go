@@ -76,6 +76,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		registry:     publish.Registry{Keychain: a.keychain, Transport: transport, ForceTag: p.ForceTag},
 		patience:     transport,
 		steps:        steps{},
+		configured:   func() {}, // until somebody waits for it
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.verification.version = a.version()
