@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -32,7 +31,7 @@ type actionInput struct {
 	Name        string `yaml:"-"`
 	Description string
 	Default     string
-	Required    bool
+	Required    bool // none is
 }
 
 func readAction(t *testing.T) actionFile { return readActionFile(t, "action.yml") }
@@ -66,10 +65,9 @@ func entries(t *testing.T, node yaml.Node) []actionInput {
 
 func TestActionHasTheProgramsInputs(t *testing.T) {
 	t.Parallel()
-	required := requiredInputs(t)
 	var want []actionInput
 	for _, input := range plan.BuildInputs() {
-		want = append(want, actionInput{Name: input.Name, Description: input.Help, Default: defaultInAction(input), Required: slices.Contains(required, input.Label())})
+		want = append(want, actionInput{Name: input.Name, Description: input.Help, Default: defaultInAction(input)})
 	}
 	if diff := cmp.Diff(want, entries(t, readAction(t).Inputs)); diff != "" {
 		t.Errorf("action.yml differs from plan.BuildInputs() (-program +action.yml):\n%s", diff)
@@ -113,23 +111,6 @@ func TestOtherActionsHaveTheirCommandsInputs(t *testing.T) {
 			}
 		}
 	}
-}
-
-// requiredInputs are those without which a plan is refused even where everything else is well.
-func requiredInputs(t *testing.T) []string {
-	t.Helper()
-	_, err := plan.New(plan.Inputs{Context: "examples/hello"}, plan.World{
-		Dir: ".", Stat: os.Stat, ReadFile: os.ReadFile, Getenv: func(string) string { return "" },
-	})
-	var problems plan.InputErrors
-	if !errors.As(err, &problems) {
-		t.Fatalf("a plan from nothing gives %v, want problems", err)
-	}
-	var names []string
-	for _, problem := range problems {
-		names = append(names, problem.Input)
-	}
-	return names
 }
 
 var outputName = regexp.MustCompile(`(?m)^([a-z-]+)<<`)

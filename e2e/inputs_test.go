@@ -166,8 +166,16 @@ func TestCallAsksAboutTheDockerfile(t *testing.T) {
 	} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			r := invocation{args: []string{"build", "--call", call, "--builder", b.node(), "--progress", "plain", dir}}.run(t)
+			i := invocation{args: []string{"build", "--call", call, "--progress", "plain", "--builder", b.node(), dir}, env: []string{"GITHUB_ACTIONS=true"}}
+			if call == "check" { // a builder is started for it
+				i.args = append(i.args[:5], "--buildkitd-config", w.lab["LAB_BUILDKITD_CONFIG"], dir)
+			}
+			r := i.run(t)
 			r.wantCode(t, want.code)
+			annotation := "::warning file=Dockerfile,line=1::FromAsCasing: 'as' and 'FROM' keywords' casing do not match (https://docs.docker.com/"
+			if got := strings.Count(r.stderr, annotation); got != min(want.code, 1) {
+				t.Errorf("the host is shown %d findings at their line, want %d", got, min(want.code, 1))
+			}
 			for _, text := range want.text {
 				if !strings.Contains(r.stdout, text) {
 					t.Errorf("stdout does not hold %q", text)

@@ -83,7 +83,8 @@ func TestSecretsAreNowhere(t *testing.T) {
 	needles := needles(token, inFile, lines[len(lines)/2])
 	ref, cache := tag(t), tag(t)+"-cache"
 	i := builds(dir, []string{"linux/amd64", "linux/arm64"}, "-t", ref, "--push", "--secret-file", "file="+filepath.Join(secrets, "secret"), "--ssh", "default="+keyFile,
-		"--summary", filepath.Join(local, "summary.md"), "--json",
+		"--summary", filepath.Join(local, "summary.md"), "--metadata-file", filepath.Join(local, "metadata.json"), "--json",
+		"--provenance", "mode=max", "--sbom", "true",
 		"--cache-to", "type=registry,ref="+cache+",mode=max", "--cache-to", "type=local,mode=max,dest="+filepath.Join(local, "cache"))
 	i.env, i.tmp = []string{"MULTIARCH_SECRETS=token=" + token}, shortTemp(t)
 	stop, watched := make(chan struct{}), make(chan int)
@@ -103,7 +104,31 @@ func TestSecretsAreNowhere(t *testing.T) {
 	if files := wantNoNeedleBelow(t, needles, local); files < 20 {
 		t.Errorf("only %d files of image, caches and summary were looked at", files)
 	}
+	for _, statement := range []string{`"predicateType":"https://slsa.dev/provenance/v1"`, `"predicateType":"https://spdx.dev/Document"`} {
+		if found := filesWith(t, filepath.Join(local, "image"), statement); found != 2 {
+			t.Errorf("%d files of the image are statements with %s, want one for each platform", found, statement)
+		}
+	}
 	wantNothingLeft(t, r.report.Run)
+}
+
+// filesWith counts the files below a folder that hold a text, whatever blanks are in them.
+func filesWith(t *testing.T, dir, text string) (count int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if bytes.Contains(bytes.ReplaceAll(raw, []byte(" "), nil), []byte(text)) {
+			count++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
 }
 
 // watch looks at the arguments of all processes and at the folder for temporary files until it is stopped, and returns how many times

@@ -3,9 +3,14 @@
 package e2e
 
 import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const eatsMemory = "FROM busybox\nRUN tail /dev/zero\n"
@@ -55,5 +60,38 @@ func wantLines(t *testing.T, text string, parts ...string) {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q does not hold %q", text, part)
 		}
+	}
+}
+
+// Many platforms and steps do not make this program large. What takes longer to build is in the benchmark.
+func TestProgramStaysSmallWhateverIsBuilt(t *testing.T) {
+	t.Parallel()
+	const most = 150 << 20 // as in the benchmark
+	platforms := []string{
+		"linux/386", "linux/amd64", "linux/amd64/v2", "linux/amd64/v3", "linux/arm64", "linux/arm/v5", "linux/arm/v6", "linux/arm/v7",
+		"linux/loong64", "linux/mips64le", "linux/mipsle", "linux/ppc64le", "linux/riscv64", "linux/s390x",
+	}
+	var dockerfile strings.Builder
+	dockerfile.WriteString("FROM --platform=$BUILDPLATFORM scratch AS all\nCOPY . /\nFROM scratch\nARG TARGETPLATFORM\n")
+	for i := range 10 {
+		fmt.Fprintf(&dockerfile, "COPY --from=all /Dockerfile /$TARGETPLATFORM/%d\n", i)
+	}
+	dir := folder(t, map[string]string{"Dockerfile": dockerfile.String()})
+	data := make([]byte, 64<<20) // through the program to the builder
+	_, _ = rand.Read(data)       // never fails
+	if err := os.WriteFile(filepath.Join(dir, "data"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	build := builds(dir, platforms, "--binfmt", "never", "--verify", "manifest")
+	var err error
+	if build.program, err = released(); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	cmd, _ := build.command(t.Context(), t)
+	memory := memoryOf(t, cmd)
+	t.Logf("building %d platforms took %.1f MiB of memory at most, and %s", len(platforms), float64(memory)/(1<<20), time.Since(started).Round(time.Second))
+	if memory == 0 || memory > most {
+		t.Errorf("it is not between 0 and %d MiB", most>>20)
 	}
 }

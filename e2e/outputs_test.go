@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -105,8 +106,13 @@ func TestOneBuildFillsEveryOutput(t *testing.T) {
 	t.Parallel()
 	ref, out := tag(t), t.TempDir()
 	at := func(name string) string { return filepath.Join(out, name) }
+	stale := filepath.Join(at("files"), "linux_s390x")
+	if err := os.MkdirAll(stale, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	r := builds(folder(t, map[string]string{"Dockerfile": greeting}), pair, "-t", ref, "--push",
-		"-o", "type=oci,dest="+at("app.tar"), "-o", "type=oci,tar=false,dest="+at("layout"), "-o", at("files"), "-o", "type=tar,dest="+at("files.tar"),
+		"-o", "type=oci,dest="+at("app.tar"), "-o", "type=oci,tar=false,dest="+at("layout"), "-o", "type=oci,tar=false,oci-artifact=false,dest="+at("images"),
+		"-o", "type=local,mode=delete,attestation-prefix=app-,dest="+at("files"), "--allow", "buildx.local.delete", "-o", "type=tar,dest="+at("files.tar"),
 		"--provenance", "mode=max,builder-id=https://ci.example/7", "--sbom", "true", "--build-arg", "NPM_TOKEN=hunter2",
 		"--annotation", "index:org.example.all=1", "--annotation", "manifest[linux/arm64],manifest-descriptor:org.example.one=2", "--annotation", "index-descriptor:org.example.layout=3",
 		"--iidfile", at("iid"), "--metadata-file", at("metadata.json")).run(t)
@@ -132,7 +138,20 @@ func TestOneBuildFillsEveryOutput(t *testing.T) {
 		t.Errorf("the layout's entry has the annotations %v", root.Annotations)
 	}
 	wantMetadata(t, at("metadata.json"), digest, ref)
+	for _, platform := range pair {
+		wantProvenance(t, at("metadata.json"), "buildx.build.provenance/"+platform, "https://ci.example/7")
+	}
 	wantAttested(t, at("layout"), root.Digest)
+	old, _ := layoutRoot(t, at("images"))
+	wantAttested(t, at("images"), old.Digest)
+	for folder, want := range map[string]bool{"layout": true, "images": false} {
+		if got := hasArtifacts(t, at(folder)); got != want {
+			t.Errorf("attestations in %s are artifacts: %t, want %t", folder, got, want)
+		}
+	}
+	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was in the folder before is still there: %v", err)
+	}
 	for _, verified := range []string{ref, at("layout"), at("app.tar")} {
 		invocation{args: []string{"verify", verified}}.run(t).wantCode(t, 0)
 	}
@@ -143,7 +162,7 @@ func TestOneBuildFillsEveryOutput(t *testing.T) {
 		if got := must(t, "tar", "-xOf", at("files.tar"), dir+"/greeting"); got != platform+"\n" {
 			t.Errorf("the greeting of %s in the archive is %q", platform, got)
 		}
-		if sbom := text(t, at("files"), dir, "sbom.spdx.json"); !strings.Contains(sbom, `"predicateType": "https://spdx.dev/Document"`) {
+		if sbom := text(t, at("files"), dir, "app-sbom.spdx.json"); !strings.Contains(sbom, `"predicateType": "https://spdx.dev/Document"`) {
 			t.Errorf("the SBOM of %s is %q", platform, sbom)
 		}
 	}
@@ -162,6 +181,59 @@ func wantMetadata(t *testing.T, path, digest, ref string) {
 	if metadata.Digest != digest || metadata.Descriptor.Digest.String() != digest || !metadata.Descriptor.MediaType.IsIndex() || metadata.Name != ref {
 		t.Errorf("metadata = %+v", metadata)
 	}
+}
+
+// wantProvenance checks that a key of a metadata file holds provenance in the form of docker buildx build, by a builder and without steps.
+func wantProvenance(t *testing.T, path, key, builder string) {
+	t.Helper()
+	var metadata map[string]json.RawMessage
+	var provenance struct {
+		BuildType, BuildConfig string
+		Builder                struct{ ID string }
+		Materials              []struct{ URI string }
+	}
+	err := json.Unmarshal([]byte(text(t, path)), &metadata)
+	if err == nil {
+		err = json.Unmarshal(metadata[key], &provenance)
+	}
+	if err != nil || provenance.Builder.ID != builder || provenance.BuildType != "https://mobyproject.org/buildkit@v1" ||
+		provenance.BuildConfig != "" || len(provenance.Materials) == 0 || !strings.HasPrefix(provenance.Materials[0].URI, "pkg:docker/") {
+		t.Errorf("%s of the metadata is %s, %v", key, metadata[key], err)
+	}
+}
+
+// hasArtifacts reports whether the attestations of a layout say what they are about.
+func hasArtifacts(t *testing.T, folder string) bool {
+	t.Helper()
+	root, _ := layoutRoot(t, folder)
+	var index v1.IndexManifest
+	blob(t, folder, root.Digest, &index)
+	var attestation struct {
+		ArtifactType string
+		Subject      *v1.Descriptor
+	}
+	blob(t, folder, index.Manifests[2].Digest, &attestation)
+	return attestation.ArtifactType != "" && attestation.Subject != nil
+}
+
+// As docker buildx build does: the platform of this machine, in the form of several.
+func TestWithoutPlatformsAndYetAnIndex(t *testing.T) {
+	t.Parallel()
+	ref, out := tag(t), t.TempDir()
+	i := builds(folder(t, map[string]string{"Dockerfile": greeting}), nil, "-t", ref, "--push", "--build-arg", "BUILDKIT_MULTI_PLATFORM=1",
+		"-o", filepath.Join(out, "files"), "--metadata-file", filepath.Join(out, "metadata.json"), "--provenance", "mode=min,builder-id=https://ci.example/8")
+	i.args = append(i.args[:1], i.args[3:]...) // without --platform
+	r := i.run(t)
+	r.wantCode(t, 0)
+	native := "linux/" + runtime.GOARCH
+	r.wantStderr(t, "no platform is named, so the image is for this machine's, "+native+"; for more write --platform linux/amd64,linux/arm64")
+	if got := peerPlatforms(t, ref); !slices.Equal(got, []string{native}) {
+		t.Errorf("the index has the platforms %v", got)
+	}
+	if got := text(t, out, "files", strings.ReplaceAll(native, "/", "_"), "greeting"); got != native+"\n" {
+		t.Errorf("the greeting is %q", got)
+	}
+	wantProvenance(t, filepath.Join(out, "metadata.json"), "buildx.build.provenance/"+native, "https://ci.example/8")
 }
 
 // wantAttested checks the annotations of an index, and that behind its two images there is an attestation of each, with an SBOM and with

@@ -49,23 +49,32 @@ func verified(t *testing.T, images ...string) (result report.Verification, memor
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, append([]string{"verify", "--json"}, images...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	memory = memoryOf(t, cmd)
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	return result, memory
+}
+
+// memoryOf runs a program that has to succeed, and returns the most memory that it had, in bytes.
+func memoryOf(t *testing.T, cmd *exec.Cmd) int64 {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	peak := make(chan int64, 1)
 	ended := make(chan struct{})
 	go func() { peak <- watchMemory(cmd.Process.Pid, ended) }()
-	err = cmd.Wait()
+	err := cmd.Wait()
 	close(ended)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
-		t.Fatal(err)
-	}
-	return result, <-peak
+	return <-peak
 }
 
 // watchMemory returns the most memory that a process had until it ended, in bytes. What the kernel tells the parent of it at the end

@@ -20,6 +20,29 @@ type Answer struct {
 	Text string
 	JSON string
 	Bad  bool // a check found something
+	// Findings are what a check found.
+	Findings []StyleFinding
+}
+
+// StyleFinding is what a check of a Dockerfile found.
+type StyleFinding struct {
+	File string // as the build knows it; empty: it is about no place
+	Line int
+	Text string
+	URL  string // what says more
+}
+
+// styleFindings puts results of BuildKit's linter into our words.
+func styleFindings(results lint.LintResults) []StyleFinding {
+	var out []StyleFinding
+	for _, w := range results.Warnings {
+		f := StyleFinding{Text: w.RuleName + ": " + w.Detail, URL: w.URL}
+		if at := w.Location; at != nil && len(at.Ranges) > 0 && at.SourceIndex >= 0 && int(at.SourceIndex) < len(results.Sources) {
+			f.File, f.Line = results.Sources[at.SourceIndex].Filename, int(at.Ranges[0].Start.Line)
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // requests are the frontend's names for questions (frontend/subrequests of BuildKit).
@@ -84,8 +107,11 @@ func (j *job) ask(ctx context.Context, c gateway.Client) (Answer, error) {
 		return answer, errors.New("the frontend has no answer")
 	}
 	var checked lint.LintResults
-	if err := json.Unmarshal([]byte(answer.JSON), &checked); err == nil && checked.Error != nil {
-		return answer, errors.New(checked.Error.Message) // where else a question ends with an error, a check says it in its answer
+	if err := json.Unmarshal([]byte(answer.JSON), &checked); err == nil && j.Plan.Call.Method == plan.CallCheck {
+		if checked.Error != nil {
+			return answer, errors.New(checked.Error.Message) // where else a question ends with an error, a check says it in its answer
+		}
+		answer.Findings = styleFindings(checked)
 	}
 	status := string(result.Metadata["result.statuscode"])
 	answer.Bad = status != "" && status != "0"

@@ -58,7 +58,7 @@ func (w *watch) run(ctx context.Context, c gateway.Client, s *solved) (err error
 	if len(w.result.Start.Args) == 0 || s.ref == nil {
 		return errNothingToStart
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, w.job.Plan.Tests.Timeout, errTestTimeout)
+	ctx, cancel := withLimit(ctx, w.job.Plan.Tests.Timeout, errTestTimeout)
 	defer cancel()
 	w.container, err = c.NewContainer(ctx, gateway.NewContainerRequest{
 		Mounts:   []gateway.Mount{{Dest: "/", Ref: s.ref, MountType: pb.MountType_BIND}},

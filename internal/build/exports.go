@@ -78,6 +78,9 @@ func (j *job) files() ([]buildkit.ExportEntry, error) {
 			continue
 		}
 		attrs := j.epoch(map[string]string{"platform-split": strconv.FormatBool(output.Split)})
+		if output.Prefix != "" {
+			attrs["attestation-prefix"] = output.Prefix
+		}
 		path := FilesIn(j.Folder, i)
 		if output.Type == plan.OutputTar {
 			out = append(out, buildkit.ExportEntry{
@@ -155,7 +158,8 @@ func (j *job) imageAttrs(form plan.ImageForm, attrs map[string]string) map[strin
 		attrs["rewrite-timestamp"] = "true"
 	}
 	// GitLab's registry refuses a manifest that refers to one which it does not have yet (moby/buildkit#7007).
-	if j.Plan.Attest.Any() && slices.ContainsFunc(j.Plan.Tags, func(t plan.Tag) bool { return strings.Contains(t.RegistryStr(), "gitlab") }) {
+	gitlab := j.Plan.Attest.Any() && slices.ContainsFunc(j.Plan.Tags, func(t plan.Tag) bool { return strings.Contains(t.RegistryStr(), "gitlab") })
+	if form.NoArtifacts || gitlab {
 		attrs["oci-artifact"] = "false"
 	}
 	return j.epoch(attrs)

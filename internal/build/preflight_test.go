@@ -99,6 +99,39 @@ func TestPreflight(t *testing.T) {
 			want: []string{"final-platform error linux/amd64 Dockerfile:1"},
 		},
 		{
+			name: "a final stage that one platform has otherwise", dockerfile: "FROM REGISTRY/plain AS app\nFROM --platform=$BUILDPLATFORM REGISTRY/plain AS small\n",
+			change: func(p *plan.Plan) {
+				p.Target, p.Overrides = "app", map[string]plan.Override{"linux/arm64": {Target: "small"}}
+			},
+			want: []string{"final-platform error linux/arm64 Dockerfile:2"},
+		},
+		{
+			name: "a platform of FROM that one platform has otherwise", dockerfile: "ARG BASE=$TARGETPLATFORM\nFROM --platform=$BASE REGISTRY/plain\n",
+			change: func(p *plan.Plan) {
+				p.Overrides = map[string]plan.Override{"linux/arm64": {BuildArgs: []plan.BuildArg{{Name: "BASE", Value: "linux/amd64"}}}}
+			},
+			want: []string{"final-platform error linux/arm64 Dockerfile:2"},
+		},
+		{
+			name: "an image for which a named context stands in", dockerfile: "FROM REGISTRY/none\nCOPY --from=REGISTRY/gone:1 /a /a\n",
+			change: func(p *plan.Plan) {
+				p.Contexts = []plan.NamedContext{{Name: host + "/none", Kind: plan.ContextImage, Value: host + "/plain"}, {Name: host + "/gone:1", Kind: plan.ContextFolder, Value: "/"}}
+			},
+		},
+		{
+			name: "an image beside which a named context stands in for another tag", dockerfile: "FROM REGISTRY/none:2\n",
+			change: func(p *plan.Plan) {
+				p.Contexts = []plan.NamedContext{{Name: host + "/none", Kind: plan.ContextImage, Value: host + "/plain"}}
+			},
+			want: []string{"base-missing error linux/amd64 Dockerfile:1", "base-missing error linux/arm64 Dockerfile:1"},
+		},
+		{
+			name: "a stage for which a named context stands in", dockerfile: "FROM REGISTRY/none AS base\nFROM base\n",
+			change: func(p *plan.Plan) {
+				p.Contexts = []plan.NamedContext{{Name: "base", Kind: plan.ContextImage, Value: host + "/plain"}}
+			},
+		},
+		{
 			name: "another target", dockerfile: "FROM REGISTRY/plain AS app\nFROM --platform=linux/arm64 REGISTRY/none AS tools\n",
 			change: func(p *plan.Plan) { p.Target = "app" },
 		},

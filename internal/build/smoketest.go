@@ -121,7 +121,7 @@ func (e *unexpectedOutputError) Error() string {
 }
 
 func (j *job) execute(ctx context.Context, c gateway.Client, r *Result, s *solved, expect string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, j.Plan.Tests.Timeout, errTestTimeout)
+	ctx, cancel := withLimit(ctx, j.Plan.Tests.Timeout, errTestTimeout)
 	defer cancel()
 	state := llb.Scratch()
 	if s.ref != nil {

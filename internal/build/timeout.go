@@ -21,9 +21,19 @@ func (e *TimeoutError) Hint() string {
 
 // limited gives a platform's work its time limit.
 func (j *job) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := j.Plan.Course.Timeout
-	if limit == 0 {
-		return context.WithCancel(ctx)
+	if limit := j.Plan.Course.Timeout; limit > 0 {
+		return withLimit(ctx, limit, &TimeoutError{After: limit})
 	}
-	return context.WithTimeoutCause(ctx, limit, &TimeoutError{After: limit})
+	return context.WithCancel(ctx)
+}
+
+// withLimit gives a context that ends after some time for a cause. Unlike one of the standard library it has no deadline, of which the builder
+// would be told: it would end its answers a moment before the cause is known here.
+func withLimit(ctx context.Context, limit time.Duration, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(limit, func() { cancel(cause) })
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
 }

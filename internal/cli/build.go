@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,8 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`
   multiarch-action build --platform linux/arm64 -t app:dev --load .
   multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
+	shortFlag(cmd, "check", "", "short for --call check", "call", string(plan.CallCheck))
+	shortFlag(cmd, "quiet", "q", "short for --progress quiet", "progress", string(plan.ProgressQuiet))
 	cmd.Flags().Bool("json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
 	return cmd
 }
@@ -88,6 +91,17 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 	inputFlags(cmd, plan.BuildInputs(), &inputs)
 	cmd.Flags().SortFlags = false
 	return cmd
+}
+
+// shortFlag gives a command a flag that docker buildx build has for a value of another flag.
+func shortFlag(cmd *cobra.Command, name, letter, help, flag, value string) {
+	cmd.Flags().BoolFuncP(name, letter, help, func(text string) error {
+		on, err := strconv.ParseBool(text)
+		if err != nil || !on {
+			return err
+		}
+		return cmd.Flags().Set(flag, value)
+	})
 }
 
 // inputFlags gives a command a flag for each row of the table that has one.
@@ -200,7 +214,7 @@ func (a *app) planWorld(ctx context.Context) (plan.World, error) {
 		return plan.World{}, fmt.Errorf("working directory: reading: %w", err)
 	}
 	return plan.World{
-		Dir: dir, Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
+		Dir: dir, Machine: plan.MachinePlatform(), Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
 		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) }, Now: time.Now(),
 		Source:    func(paths, written []string) (plan.Event, error) { return a.host.Source(ctx, paths, written) },
 		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),

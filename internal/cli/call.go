@@ -63,6 +63,9 @@ func (r *run) printAnswer(answer build.Answer) error {
 	if _, err := fmt.Fprintln(r.Stdout, text); err != nil {
 		return fmt.Errorf("standard output: writing: %w", err)
 	}
+	for _, f := range answer.Findings {
+		r.host.Warning(r.shownFile(f.File), f.Line, warningText(f.Text, f.URL)) // elsewhere the answer is what people read
+	}
 	if answer.Bad && !r.plan.Call.IgnoreStatus {
 		return errBadStyle
 	}

@@ -6,10 +6,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/publish"
 	"github.com/org/multiarch-action/internal/report"
@@ -17,7 +19,7 @@ import (
 
 // metadata is what docker buildx build writes into a metadata file, under its names. buildx.build.ref is not in it: it names a build in the
 // history of a builder that outlives the build.
-func (r *run) metadata() map[string]any {
+func (r *run) metadata() (map[string]any, error) {
 	names := make([]string, len(r.plan.Tags))
 	for i, tag := range r.plan.Tags {
 		names[i] = publish.DockerName(tag)
@@ -30,7 +32,45 @@ func (r *run) metadata() map[string]any {
 			out["containerimage.config.digest"] = r.report.ImageID
 		}
 	}
-	return out
+	return out, r.addProvenance(out)
+}
+
+// provenanceKey is what a metadata file has, for each platform, of the build's provenance.
+const provenanceKey = "buildx.build.provenance"
+
+// addProvenance adds the images' provenance, if they have any.
+func (r *run) addProvenance(metadata map[string]any) error {
+	for platform, p := range r.provenance.all {
+		raw, err := build.ProvenanceForMetadata(p.Type, p.Predicate, r.plan.MetadataProvenance)
+		if err != nil {
+			return fmt.Errorf("metadata: %s: %w", platform, err)
+		}
+		key := provenanceKey
+		if len(r.plan.Platforms) > 1 || r.plan.MultiPlatform() {
+			key += "/" + platform
+		}
+		if raw != nil {
+			metadata[key] = raw
+		}
+	}
+	return nil
+}
+
+// provenance is how the images were built, by platform.
+type provenance struct {
+	lock sync.Mutex
+	all  map[string]publish.Provenance
+}
+
+func (p *provenance) keep(of plan.Platform, what publish.Provenance) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.all == nil {
+		p.all = map[string]publish.Provenance{}
+	}
+	if what.Type != "" {
+		p.all[of.String()] = what
+	}
 }
 
 // resultFiles writes the files that other programs read. A run that has no result leaves them as they are.
@@ -44,7 +84,11 @@ func (r *run) resultFiles() error {
 		}
 	}
 	if path := r.plan.MetadataFile; path != "" {
-		raw, err := json.MarshalIndent(r.metadata(), "", "  ")
+		metadata, err := r.metadata()
+		if err != nil {
+			return err
+		}
+		raw, err := json.MarshalIndent(metadata, "", "  ")
 		if err != nil {
 			return fmt.Errorf("file %q: encoding: %w", path, err)
 		}

@@ -209,7 +209,7 @@ func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, s
 	part := *r.plan
 	part.Platforms = platforms
 	request := build.Request{
-		Plan: &part, Keychain: r.registry.Keychain, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1, Parallel: r.parallel(n, len(platforms)),
+		Plan: &part, Keychain: r.registry.Keychain, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1 || r.plan.MultiPlatform(), Parallel: r.parallel(n, len(platforms)),
 		Ended: r.failFast(endAll), Archive: r.stdin.archive(), CacheProblem: r.cacheProblem,
 		PushAgain: r.patience.PushAgain, Say: func(format string, args ...any) { r.say("build", format, args...) },
 	}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
@@ -178,7 +177,7 @@ func (r *run) stagedDocument(layout publish.Layout, images []plan.Pushed) (publi
 	}
 	if r.report.Digest == "" {
 		r.describe(document, images)
-		if err := r.nameAttestations(images, layout.Predicates); err != nil {
+		if err := r.nameAttestations(images, layout.Attestation); err != nil {
 			return publish.Document{}, err
 		}
 	}
@@ -204,6 +203,11 @@ func (r *run) write(i int, output plan.Output, image publish.Image, exported []b
 	}
 	switch {
 	case output.Type == plan.OutputLocal:
+		if output.Delete {
+			if err := deleteOthers(output.Dest, parts); err != nil {
+				return err
+			}
+		}
 		for _, part := range parts {
 			if err := moveInto(part, output.Dest); err != nil {
 				return err
@@ -274,81 +278,6 @@ func appendArchive(out *tar.Writer, path string) error {
 			return err
 		}
 	}
-}
-
-// moveInto moves a file or a folder to a place where there may be one already: folders are merged and keep their permissions, files are
-// replaced.
-func moveInto(from, to string) error {
-	info, err := os.Lstat(from)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return moveFile(from, to, info)
-	}
-	if err := writable(from); err != nil { // or it cannot be moved
-		return err
-	}
-	if _, err := os.Lstat(to); err == nil {
-		return moveEntries(from, to)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	err = os.Rename(from, to)
-	if errors.Is(err, syscall.EXDEV) {
-		if err = os.Mkdir(to, 0o700); err == nil {
-			err = moveEntries(from, to)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return os.Chmod(to, info.Mode())
-}
-
-func moveEntries(from, to string) error {
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if err := moveInto(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// moveFile moves what is no folder, to another file system by a copy.
-func moveFile(from, to string, info fs.FileInfo) error {
-	err := os.Rename(from, to)
-	if !errors.Is(err, syscall.EXDEV) {
-		return err
-	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		target, err := os.Readlink(from)
-		if err == nil {
-			err = os.Remove(to)
-		}
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			err = os.Symlink(target, to)
-		}
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file and cannot be copied to another file system; set TMPDIR to a folder on that file system", from)
-	}
-	file, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }() // only read
-	err = publish.WriteFile(to, func(w io.Writer) error {
-		_, err := io.Copy(w, file)
-		return err
-	})
-	return errors.Join(err, os.Chmod(to, info.Mode()), os.Chtimes(to, info.ModTime(), info.ModTime()))
 }
 
 // loaded puts into the report what the engine was given.

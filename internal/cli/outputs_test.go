@@ -165,3 +165,23 @@ func TestArchivesAreJoined(t *testing.T) {
 		t.Errorf("the archive differs (-want +got):\n%s", diff)
 	}
 }
+
+func TestDeleteOthersLeavesWhatIsReplaced(t *testing.T) {
+	t.Parallel()
+	outside := tree(t, map[string]string{"precious": "1"})
+	to := tree(t, map[string]string{"a/old": "1", "a/both": "old", "gone/deep/x": "2", "file": "now a folder", "folder/x": "now a file", "link": "->" + outside})
+	one := tree(t, map[string]string{"a/new": "2", "file/x": "3"})
+	two := tree(t, map[string]string{"a/both": "new", "folder": "4"})
+	if err := deleteOthers(to, []string{one, two}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"a/both": "old"}, contents(t, to)); diff != "" {
+		t.Errorf("what is left differs (-want +got):\n%s", diff)
+	}
+	if left := contents(t, outside); len(left) != 1 {
+		t.Errorf("behind a link there is only %v", left)
+	}
+	if err := deleteOthers(filepath.Join(to, "not there"), nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -47,7 +47,9 @@ func (r *run) publish(ctx context.Context, exported []build.Exported) error {
 			return err
 		})
 		g.Go(func() error {
-			return r.nameAttestations(images, func(d v1.Descriptor) ([]string, error) { return r.registry.Predicates(ctx, repositories[0], d) })
+			return r.nameAttestations(images, func(d v1.Descriptor) (publish.Attestation, error) {
+				return r.registry.Attestation(ctx, repositories[0], d)
+			})
 		})
 		return g.Wait()
 	})
@@ -109,14 +111,20 @@ func (r *run) inOrder(images []plan.Pushed, status report.Status) []plan.Pushed 
 	return out
 }
 
-// nameAttestations completes the report's attestations of images, which are in the plan's order, with the statements in them.
-func (r *run) nameAttestations(images []plan.Pushed, read func(v1.Descriptor) ([]string, error)) error {
+// nameAttestations completes the report's attestations of images with the statements in them, and keeps what they say about the build.
+func (r *run) nameAttestations(images []plan.Pushed, read func(v1.Descriptor) (publish.Attestation, error)) error {
 	var g errgroup.Group
-	for i, image := range images {
+	for _, image := range images {
+		at := slices.IndexFunc(r.report.Platforms, func(row report.Platform) bool { return row.Platform.Equal(image.Platform) })
 		for j, d := range image.Attestations {
-			g.Go(func() (err error) {
-				r.report.Platforms[i].Attestations[j].Predicates, err = read(d)
-				return err
+			g.Go(func() error {
+				attestation, err := read(d)
+				if err != nil {
+					return err
+				}
+				r.report.Platforms[at].Attestations[j].Predicates = attestation.Predicates
+				r.provenance.keep(image.Platform, attestation.Provenance)
+				return nil
 			})
 		}
 	}

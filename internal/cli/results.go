@@ -196,7 +196,11 @@ func (r *run) outputs() error {
 	if err != nil {
 		return fmt.Errorf("output digests: encoding: %w", err)
 	}
-	metadata, err := json.Marshal(r.metadata())
+	keys, err := r.metadata()
+	if err != nil {
+		return err
+	}
+	metadata, err := json.Marshal(keys)
 	if err != nil {
 		return fmt.Errorf("output metadata: encoding: %w", err)
 	}

@@ -47,6 +47,7 @@ type run struct {
 	warnings     warnings
 	steps        steps
 	images       []plan.Pushed
+	provenance   provenance
 	leftOut      map[string]*build.Failure // by platform: what preflight found about one that may fail
 	resources    setup.Resources           // of the builder on this machine
 	configured   func()                    // to be called when it is settled how the builder reaches registries
@@ -75,6 +76,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 		registry:     publish.Registry{Keychain: a.keychain, Transport: transport, ForceTag: p.ForceTag},
 		patience:     transport,
 		steps:        steps{},
+		configured:   func() {}, // until somebody waits for it
 		verification: verification{level: p.Verify, policy: p.Policy},
 	}
 	r.verification.version = a.version()

@@ -37,10 +37,14 @@ func (w *warnings) fresh(said []*buildkit.VertexWarning) []*buildkit.VertexWarni
 func (r *run) reportWarnings() {
 	r.report.Warnings = r.warnings.all
 	for _, w := range r.warnings.all {
-		text := w.Text
-		if w.URL != "" {
-			text += fmt.Sprintf(" (%s)", w.URL)
-		}
-		r.host.Warning(r.shownFile(w.File), w.Line, text)
+		r.host.Warning(r.shownFile(w.File), w.Line, warningText(w.Text, w.URL))
 	}
+}
+
+// warningText is a warning with the address of what says more, if there is one.
+func warningText(text, url string) string {
+	if url == "" {
+		return text
+	}
+	return fmt.Sprintf("%s (%s)", text, url)
 }

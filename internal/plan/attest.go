@@ -90,7 +90,7 @@ func (r *reader) provenanceByDefault(p *Plan) bool {
 	holdsImage := p.Push || p.Load || slices.ContainsFunc(p.Outputs, Output.HoldsImage)
 	docker := p.Form.DockerTypes || slices.ContainsFunc(p.Outputs, func(o Output) bool { return o.Image.DockerTypes })
 	off, _ := strconv.ParseBool(r.world.Getenv("BUILDX_NO_DEFAULT_ATTESTATIONS")) // what is no boolean is not off, as for docker buildx
-	return holdsImage && !docker && !off && len(r.in.Platforms) > 1 && p.SourceDateEpoch == nil
+	return holdsImage && !docker && !off && (len(r.in.Platforms) > 1 || p.MultiPlatform()) && p.SourceDateEpoch == nil
 }
 
 // attest reads one value in the form of --attest.

@@ -67,7 +67,21 @@ func (r *reader) buildArg(text, input, which string) (BuildArg, bool) {
 		r.problem(input, text, "it names no frontend", "for example --build-arg BUILDKIT_SYNTAX=docker/dockerfile:1, or leave out the =")
 		return BuildArg{}, false
 	}
+	if key == multiPlatformArg {
+		r.multiPlatform(input, text, value)
+	}
 	return BuildArg{Name: key, Value: value}, true
+}
+
+// multiPlatform refuses what the frontend would refuse for every platform.
+func (r *reader) multiPlatform(input, text, value string) {
+	switch on, err := strconv.ParseBool(value); {
+	case value == "":
+	case err != nil:
+		r.problem(input, text, "it is neither true nor false", "write "+multiPlatformArg+"=1, or leave it out")
+	case !on && len(r.in.Platforms) > 1:
+		r.problem(input, text, "several platforms are named, whose image is an index", "leave it out, or name one --platform")
+	}
 }
 
 func (r *reader) labels() []Label {

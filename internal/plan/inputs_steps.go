@@ -61,7 +61,7 @@ func stepInputs() []Input {
 			text: func(in *Inputs) *string { return &in.CgroupParent },
 		},
 		{
-			Name: "allow", Flag: "allow", Kind: KindList, whole: true, Help: "what RUN may do beyond its sandbox: network.host, security.insecure or device",
+			Name: "allow", Flag: "allow", Kind: KindList, whole: true, Help: "what RUN may do beyond its sandbox: network.host, security.insecure or device; or buildx.local.delete for mode=delete of an output",
 			list: func(in *Inputs) *[]string { return &in.Allow },
 		},
 	}
@@ -143,8 +143,11 @@ func (r *reader) ulimits() []string {
 func (r *reader) entitlements() []string {
 	var out []string
 	for _, text := range r.in.Allow {
+		if text == allowDelete {
+			continue
+		}
 		if _, _, err := entitlements.Parse(text); err != nil {
-			r.problem("--allow", text, "there is no such entitlement", "write network.host, security.insecure or device")
+			r.problem("--allow", text, "there is no such entitlement", "write network.host, security.insecure, device or "+allowDelete)
 			continue
 		}
 		if !slices.Contains(out, text) {

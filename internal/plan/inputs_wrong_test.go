@@ -31,6 +31,10 @@ func TestNewRefusesWhatABuildCannotBeAskedFor(t *testing.T) {
 	}{
 		{"label", list(func(in *plan.Inputs) *[]string { return &in.Labels }, "=x"), `--label "=x": number 1 has no name; for example --label org.opencontainers.image.title=app`},
 		{"syntax", list(func(in *plan.Inputs) *[]string { return &in.BuildArgs }, "BUILDKIT_SYNTAX="), `--build-arg "BUILDKIT_SYNTAX=": it names no frontend; for example --build-arg BUILDKIT_SYNTAX=docker/dockerfile:1, or leave out the =`},
+		{"several platforms, and one wanted", func(in *plan.Inputs) {
+			in.Platforms, in.BuildArgs = []string{"linux/amd64", "linux/arm64"}, []string{"BUILDKIT_MULTI_PLATFORM=false"}
+		}, `--build-arg "BUILDKIT_MULTI_PLATFORM=false": several platforms are named, whose image is an index; leave it out, or name one --platform`},
+		{"index or not", list(func(in *plan.Inputs) *[]string { return &in.BuildArgs }, "BUILDKIT_MULTI_PLATFORM=yes"), `--build-arg "BUILDKIT_MULTI_PLATFORM=yes": it is neither true nor false; write BUILDKIT_MULTI_PLATFORM=1, or leave it out`},
 		{"call", func(in *plan.Inputs) { in.Call = "lnit" }, `--call "lnit": it is not one of the known values; write build, check, outline or targets, and behind it ,format=json for JSON`},
 		{"network", func(in *plan.Inputs) { in.Network = "bridge" }, `--network "bridge": RUN has no such network; write default, none or host; the builder's own network is --driver-opt network=bridge`},
 		{"host without address", list(func(in *plan.Inputs) *[]string { return &in.AddHosts }, "db"), `--add-host "db": it is not NAME:ADDRESS; for example --add-host db.example.org:10.0.0.7`},
@@ -38,7 +42,7 @@ func TestNewRefusesWhatABuildCannotBeAskedFor(t *testing.T) {
 		{"the host's gateway", list(func(in *plan.Inputs) *[]string { return &in.AddHosts }, "h:host-gateway"), `--add-host "h:host-gateway": a builder in a container of its own does not know the host's gateway; write the address itself`},
 		{"shm size", func(in *plan.Inputs) { in.ShmSize = "big" }, `--shm-size "big": it is not a size; write a number with a unit, for example 64m or 1g`},
 		{"ulimit", list(func(in *plan.Inputs) *[]string { return &in.Ulimit }, "files=1"), `--ulimit "files=1": it is not a limit: invalid ulimit type: files; for example --ulimit nofile=1024:2048`},
-		{"entitlement", list(func(in *plan.Inputs) *[]string { return &in.Allow }, "root"), `--allow "root": there is no such entitlement; write network.host, security.insecure or device`},
+		{"entitlement", list(func(in *plan.Inputs) *[]string { return &in.Allow }, "root"), `--allow "root": there is no such entitlement; write network.host, security.insecure, device or buildx.local.delete`},
 		{"no boolean", func(in *plan.Inputs) { in.NoCache, in.Pull = "si", "no!" }, "--no-cache \"si\": it is neither true nor false; write true or false\n--pull \"no!\": it is neither true nor false; write true or false"},
 
 		{"secret by value", list(secrets, "token=hunter2"), `--secret: number 1 is not id=NAME with src=FILE or env=VARIABLE; for example --secret id=token,src=token.txt or id=token,env=TOKEN`},

@@ -47,7 +47,9 @@ func New(in Inputs, world World) (*Plan, error) {
 		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
 		JUnit:         in.JUnit,
 	}
+	r.platformByDefault(p)
 	p.SourceDateEpoch = to.SourceDateEpoch
+	p.MetadataProvenance = metadataProvenance(world.Getenv("BUILDX_METADATA_PROVENANCE"))
 	r.files(p)
 	p.Course = r.course(p.Platforms)
 	p.Overrides = r.overrides(p)
@@ -153,6 +155,31 @@ func (r *reader) enforce(p *Plan) {
 	p.Notes = append(p.Notes, p.Policy.Expired()...)
 }
 
+// platformByDefault is what is built if no platform is named: as for docker buildx build that of $DOCKER_DEFAULT_PLATFORM, or this
+// machine's. A question about a Dockerfile needs none: its frontend has one.
+func (r *reader) platformByDefault(p *Plan) {
+	if len(r.in.Platforms) > 0 || p.Call.Method != CallBuild {
+		return
+	}
+	source, native := r.world.Getenv(platformVariable), r.world.Machine
+	if source == "" {
+		p.Platforms = []Platform{native}
+		p.Notes = append(p.Notes, fmt.Sprintf("no platform is named, so the image is for this machine's, %s; for more write --platform linux/amd64,linux/arm64", native))
+		return
+	}
+	platform, err := ParsePlatform(source)
+	if err != nil {
+		problem := err.(*InputError) //nolint:errorlint // ParsePlatform returns nothing else
+		r.problem(platformVariable, source, problem.Rule, problem.Hint)
+		return
+	}
+	p.Platforms = []Platform{platform}
+	p.Notes = append(p.Notes, fmt.Sprintf("no platform is named, so the image is for %s, as %s says", platform, platformVariable))
+}
+
+// platformVariable is where docker buildx build finds the platform that is meant where none is named.
+const platformVariable = "DOCKER_DEFAULT_PLATFORM"
+
 func (r *reader) platforms() []Platform {
 	var out []Platform
 	spelled := map[string]string{}
@@ -209,9 +236,6 @@ func (r *reader) resultFiles() {
 }
 
 func (r *reader) contradictions(p *Plan) {
-	if len(r.in.Platforms) == 0 && p.Call.Method == CallBuild {
-		r.problem("--platform", "", "no platform is named", "for example --platform linux/amd64,linux/arm64")
-	}
 	if p.Staged != nil && len(r.in.Tags) == 0 && !r.rules {
 		r.problem("--staged", "", "no tag says for which repository", "add --tag as for publish, for example --tag ghcr.io/owner/app:1.4; it will not be moved")
 	} else if p.Push && len(r.in.Tags) == 0 && !r.rules {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -12,11 +13,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
 
 // world is a machine with a few files, at the working directory /src.
+// machine is what the tests run on.
+var machine = plan.PlatformOf(ocispec.Platform{OS: "linux", Architecture: "arm64"})
+
 func world(env map[string]string) plan.World {
 	files := fstest.MapFS{
 		"src/Dockerfile":          {Data: []byte("FROM scratch\n")},
@@ -35,6 +40,7 @@ func world(env map[string]string) plan.World {
 	inside := func(name string) string { return strings.TrimPrefix(path.Clean(name), "/") }
 	return plan.World{
 		Dir:      "/src",
+		Machine:  machine,
 		Stat:     func(name string) (fs.FileInfo, error) { return fs.Stat(files, inside(name)) },
 		ReadFile: func(name string) ([]byte, error) { return fs.ReadFile(files, inside(name)) },
 		Getenv:   func(name string) string { return env[name] },
@@ -83,7 +89,7 @@ func wrongInputs() []wrongInput {
 		return func(in *plan.Inputs) { *field(in) = text }
 	}
 	return []wrongInput{
-		{name: "no platform", change: func(in *plan.Inputs) { in.Platforms = nil }, want: "--platform: no platform is named; for example --platform linux/amd64,linux/arm64"},
+		{name: "a default platform that is none", env: map[string]string{"DOCKER_DEFAULT_PLATFORM": "arm64"}, change: func(in *plan.Inputs) { in.Platforms = nil }, want: `DOCKER_DEFAULT_PLATFORM "arm64": an operating system and an architecture are needed, as in linux/arm64; write linux/arm64`},
 		{name: "a platform without an operating system", change: func(in *plan.Inputs) { in.Platforms = []string{"arm64"} }, want: `--platform "arm64": an operating system and an architecture are needed, as in linux/arm64; write linux/arm64`},
 		{name: "a platform twice", change: func(in *plan.Inputs) { in.Platforms = []string{"linux/arm64", "linux/arm64"} }, want: `--platform "linux/arm64": it is given twice; name each platform once`},
 		{name: "a platform twice in two spellings", change: func(in *plan.Inputs) { in.Platforms = []string{"linux/arm64/v8", "linux/aarch64"} }, want: `--platform "linux/aarch64": it is the same platform as "linux/arm64/v8"; name each platform once`},
@@ -261,5 +267,47 @@ func TestNewReadsSourceDateEpoch(t *testing.T) {
 				t.Errorf("SourceDateEpoch = %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+func TestPlatformByDefault(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*plan.Inputs)
+		env    map[string]string
+		want   []string
+		note   string
+	}{
+		{"this machine's", func(*plan.Inputs) {}, nil, []string{"linux/arm64"}, "no platform is named, so the image is for this machine's, linux/arm64; for more write --platform linux/amd64,linux/arm64"},
+		{"that of the environment", func(*plan.Inputs) {}, map[string]string{"DOCKER_DEFAULT_PLATFORM": "linux/arm/v7"}, []string{"linux/arm/v7"}, "no platform is named, so the image is for linux/arm/v7, as DOCKER_DEFAULT_PLATFORM says"},
+		{"what is named counts", func(in *plan.Inputs) { in.Platforms = []string{"linux/s390x"} }, map[string]string{"DOCKER_DEFAULT_PLATFORM": "linux/arm/v7"}, []string{"linux/s390x"}, ""},
+		{"a question needs none", func(in *plan.Inputs) { in.Call = "check" }, nil, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			in := plan.Inputs{}
+			test.change(&in)
+			p := newPlan(t, in, test.env)
+			var got []string
+			for _, platform := range p.Platforms {
+				got = append(got, platform.String())
+			}
+			if notes := strings.Join(p.Notes, "\n"); !slices.Equal(got, test.want) || notes != test.note {
+				t.Errorf("platforms %v with the notes %q, want %v with %q", got, notes, test.want, test.note)
+			}
+		})
+	}
+}
+
+func TestMultiPlatformGivesOneAnIndex(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"1": true, "true": true, "0": false, "": false} {
+		in := with(func(in *plan.Inputs) {
+			in.BuildArgs, in.Outputs, in.Provenance = []string{"BUILDKIT_MULTI_PLATFORM=" + value}, []string{"out"}, "false"
+		})
+		if p := newPlan(t, in, nil); p.Index() != want || p.Outputs[0].Split != want {
+			t.Errorf("BUILDKIT_MULTI_PLATFORM=%s: an index is %t and folders for platforms are %t, want both %t", value, p.Index(), p.Outputs[0].Split, want)
+		}
 	}
 }

@@ -30,8 +30,12 @@ type Output struct {
 	// Layout asks for a folder instead of an archive: tar=false of type=oci and type=docker.
 	Layout bool `json:"layout,omitempty"`
 	// Split says whether the files of each platform are in a folder of their own; it concerns type=local and type=tar.
-	Split bool      `json:"split,omitempty"`
-	Image ImageForm `json:"image,omitzero"`
+	Split bool `json:"split,omitempty"`
+	// Delete says that a folder is to hold nothing else afterwards: mode=delete of type=local.
+	Delete bool `json:"delete,omitempty"`
+	// Prefix stands before the names of files with attestations; it concerns type=local and type=tar.
+	Prefix string    `json:"attestationPrefix,omitempty"`
+	Image  ImageForm `json:"image,omitzero"`
 }
 
 // HoldsImage reports whether the output is an image, and not its files.
@@ -44,6 +48,7 @@ type ImageForm struct {
 	Force       bool   `json:"forceCompression,omitempty"` // also of layers that base images bring along
 	DockerTypes bool   `json:"dockerTypes,omitempty"`      // media types of Docker instead of those of the OCI
 	KeepTimes   bool   `json:"keepTimes,omitempty"`        // files keep their times, although SOURCE_DATE_EPOCH is set
+	NoArtifacts bool   `json:"noArtifacts,omitempty"`      // attestations are images as of old, not artifacts with a subject
 }
 
 const outputFlag = "--output"
@@ -55,12 +60,12 @@ var outputKeys = map[string][]string{
 	"registry":  slices.Concat([]string{"name", "push-by-digest", "name-canonical"}, imageKeys),
 	"oci":       slices.Concat([]string{"dest", "name", "tar"}, imageKeys),
 	"docker":    slices.Concat([]string{"dest", "name", "tar"}, imageKeys),
-	"local":     {"dest", "platform-split"},
-	"tar":       {"dest", "platform-split"},
+	"local":     {"dest", "platform-split", "attestation-prefix", "mode"},
+	"tar":       {"dest", "platform-split", "attestation-prefix"},
 	"cacheonly": {},
 }
 
-var imageKeys = []string{"compression", "compression-level", "force-compression", "oci-mediatypes", "rewrite-timestamp", "annotation.KEY"}
+var imageKeys = []string{"compression", "compression-level", "force-compression", "oci-mediatypes", "rewrite-timestamp", "oci-artifact", "prefer-nondist-layers", "annotation.KEY"}
 
 // outputReader reads one value of --output.
 type outputReader struct {
@@ -119,16 +124,30 @@ func (o *outputReader) known() bool {
 	}
 	for key, value := range o.attrs {
 		switch {
+		case o.refused(key, value):
+			return false
 		case key == "type" || slices.Contains(keys, key):
 		case strings.HasPrefix(key, "annotation") && slices.Contains(keys, "annotation.KEY"):
 			o.annotation(key, value)
-		case key == "registry.insecure":
-			o.wrong("registry.insecure concerns the push alone", "write --insecure-registry HOST, which the whole build knows")
-			return false
 		default:
 			o.wrong(fmt.Sprintf("type=%s has no attribute %q", kind, key), "it has: "+strings.Join(keys, ", "))
 			return false
 		}
+	}
+	return true
+}
+
+// refused says of attributes that images have with docker buildx build why they cannot be had, and what there is instead.
+func (o *outputReader) refused(key, value string) bool {
+	switch {
+	case key == "registry.insecure":
+		o.wrong("registry.insecure concerns the push alone", "write --insecure-registry HOST, which the whole build knows")
+	case key == "context" && o.attrs["type"] == "docker":
+		o.wrong("a run has one engine, which is that of the Docker context in use", "set DOCKER_CONTEXT="+value+" in the environment, or DOCKER_HOST")
+	case key == "prefer-nondist-layers" && slices.Contains(outputKeys[o.attrs["type"]], key) && o.flag(key, false):
+		o.wrong("every layer goes with the image, because what is not there cannot be verified or copied", "leave it out; layers of Windows may be pushed like others")
+	default:
+		return false
 	}
 	return true
 }
@@ -168,19 +187,40 @@ func (o *outputReader) add() {
 			return
 		}
 	}
-	out := Output{Type: OutputType(kind), Image: form, Split: len(o.in.Platforms) > 1}
+	out := Output{Type: OutputType(kind), Image: form, Split: len(o.in.Platforms) > 1 || o.plan.MultiPlatform()}
 	if text, given := o.attrs["tar"]; given {
 		out.Layout = !o.boolean(outputFlag, text)
 	}
 	if text, given := o.attrs["platform-split"]; given {
 		out.Split = o.boolean(outputFlag, text)
 	}
+	out.Prefix, out.Delete = o.attrs["attestation-prefix"], o.deletes()
 	if out.Type == OutputDocker && len(o.in.Platforms) > 1 {
 		o.wrong("an archive for docker load holds one platform", "write type=oci, or name one --platform")
 	}
 	out.Dest = o.dest(out)
 	o.plan.Outputs = append(o.plan.Outputs, out)
 }
+
+// deletes reads the mode of a folder. As with docker buildx build a folder outside the working directory needs an entitlement.
+func (o *outputReader) deletes() bool {
+	switch mode := strings.ToLower(o.attrs["mode"]); mode {
+	case "", "copy":
+		return false
+	case "delete":
+	default:
+		o.wrong(fmt.Sprintf("there is no mode %q", mode), "write mode=copy or mode=delete")
+		return false
+	}
+	inside, err := filepath.Rel(o.world.Dir, o.absolute(o.attrs["dest"]))
+	if (err != nil || inside == "." || !filepath.IsLocal(inside)) && !slices.Contains(o.in.Allow, allowDelete) {
+		o.wrong("mode=delete would delete what else is in a folder that is not below the working directory", "add --allow "+allowDelete+" if that is meant, or name another folder")
+	}
+	return true
+}
+
+// allowDelete is the entitlement that docker buildx build has for it. It does not concern the builder.
+const allowDelete = "buildx.local.delete"
 
 func (o *outputReader) push(kind string, form ImageForm) {
 	byDigest := o.flag("push-by-digest", false)
@@ -216,12 +256,16 @@ func (o *outputReader) form() ImageForm {
 	form := ImageForm{
 		Compression: o.attrs["compression"], Level: o.attrs["compression-level"], Force: o.flag("force-compression", false),
 		DockerTypes: !o.flag("oci-mediatypes", true), KeepTimes: !o.flag("rewrite-timestamp", true),
+		NoArtifacts: !o.flag("oci-artifact", true),
 	}
 	if form.Compression == "gzip" && form.Level == "" && !form.Force {
 		form.Compression = "" // that is what BuildKit does anyway
 	}
 	if form.KeepTimes && o.plan.SourceDateEpoch == nil {
 		form.KeepTimes = false // as ever where no time is set
+	}
+	if _, given := o.attrs["oci-artifact"]; form.DockerTypes && given && !form.NoArtifacts {
+		o.wrong("Docker's media types know no artifacts", "leave out oci-artifact=true, or oci-mediatypes=false")
 	}
 	highest, known := levels[defaultTo(form.Compression, "gzip")]
 	if form.DockerTypes && (form.Compression == "zstd" || form.Compression == "estargz") {

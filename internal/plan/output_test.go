@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +52,9 @@ func TestNewReadsOutputs(t *testing.T) {
 			Type: plan.OutputOCI, Dest: "/src/a.tar", Image: plan.ImageForm{Compression: "zstd", Level: "19", Force: true},
 		}}}},
 		{"BuildKit's own compression is none of its own", nil, []string{"type=registry,name=a.example/x:1,compression=gzip"}, destinations{Push: true, Tags: []string{"a.example/x:1"}}},
+		{"a folder that is to hold nothing else", nil, []string{"type=local,dest=out,mode=delete,attestation-prefix=app-"}, destinations{Outputs: []plan.Output{{Type: plan.OutputLocal, Dest: "/src/out", Delete: true, Prefix: "app-"}}}},
+		{"BuildKit's own mode", nil, []string{"type=local,dest=/x,mode=copy"}, destinations{Outputs: []plan.Output{{Type: plan.OutputLocal, Dest: "/x"}}}},
+		{"attestations as of old", nil, []string{"type=oci,dest=a.tar,oci-artifact=false,prefer-nondist-layers=false"}, destinations{Outputs: []plan.Output{{Type: plan.OutputOCI, Dest: "/src/a.tar", Image: plan.ImageForm{NoArtifacts: true}}}}},
 		{"several", nil, []string{"a", "type=tar,dest=b"}, destinations{Outputs: []plan.Output{{Type: plan.OutputLocal, Dest: "/src/a"}, {Type: plan.OutputTar, Dest: "/src/b"}}}},
 	}
 	for _, test := range tests {
@@ -73,7 +77,7 @@ func TestNewRefusesOutputs(t *testing.T) {
 		{"no type", "dest=a.tar,type=", `--output "dest=a.tar,type=": it has no known type; known are: type=image, registry, oci, docker, local, tar, cacheonly`},
 		{"no value", "type=oci,dest", `--output "type=oci,dest": "dest" is not KEY=VALUE; for example type=oci,dest=app.tar`},
 		{"quotes", `type=oci,"dest=a`, `--output "type=oci,\"dest=a": its quotes do not match; quote an attribute as a whole, for example 'type=oci,"dest=a,b.tar"'`},
-		{"an attribute of another type", "type=local,dest=out,compression=zstd", `--output "type=local,dest=out,compression=zstd": type=local has no attribute "compression"; it has: dest, platform-split`},
+		{"an attribute of another type", "type=local,dest=out,compression=zstd", `--output "type=local,dest=out,compression=zstd": type=local has no attribute "compression"; it has: dest, platform-split, attestation-prefix, mode`},
 		{"a folder without a place", "type=local", `--output "type=local": it names no folder to write to; add dest=FOLDER`},
 		{"a layout on standard output", "type=oci,tar=false,dest=-", `--output "type=oci,tar=false,dest=-": a folder cannot be written to standard output; add dest=FOLDER`},
 		{"a file where a folder is", "type=oci,dest=app", `--output "type=oci,dest=app": its destination is a folder; name a file in it`},
@@ -84,6 +88,11 @@ func TestNewRefusesOutputs(t *testing.T) {
 		{"zstd in Docker's types", "type=oci,compression=zstd,oci-mediatypes=false", `--output "type=oci,compression=zstd,oci-mediatypes=false": Docker's media types know no zstd; leave out oci-mediatypes=false, or write compression=gzip`},
 		{"neither true nor false", "type=oci,force-compression=maybe", `--output "type=oci,force-compression=maybe": force-compression=maybe is neither true nor false; write force-compression=true or force-compression=false`},
 		{"plain HTTP for the push alone", "type=image,registry.insecure=true", `--output "type=image,registry.insecure=true": registry.insecure concerns the push alone; write --insecure-registry HOST, which the whole build knows`},
+		{"a mode that nobody knows", "type=local,dest=out,mode=backup", `--output "type=local,dest=out,mode=backup": there is no mode "backup"; write mode=copy or mode=delete`},
+		{"the working directory", "type=local,dest=.,mode=delete", `--output "type=local,dest=.,mode=delete": mode=delete would delete what else is in a folder that is not below the working directory; add --allow buildx.local.delete if that is meant, or name another folder`},
+		{"another engine", "type=docker,name=a:1,context=far", `--output "type=docker,name=a:1,context=far": a run has one engine, which is that of the Docker context in use; set DOCKER_CONTEXT=far in the environment, or DOCKER_HOST`},
+		{"layers elsewhere", "type=oci,prefer-nondist-layers=true", `--output "type=oci,prefer-nondist-layers=true": every layer goes with the image, because what is not there cannot be verified or copied; leave it out; layers of Windows may be pushed like others`},
+		{"artifacts in Docker's types", "type=oci,oci-artifact=true,oci-mediatypes=false", `--output "type=oci,oci-artifact=true,oci-mediatypes=false": Docker's media types know no artifacts; leave out oci-artifact=true, or oci-mediatypes=false`},
 		{"by digest and not pushed", "type=image,push-by-digest=true", `--output "type=image,push-by-digest=true": push-by-digest needs push=true; write type=image,push=true,push-by-digest=true`},
 		{"a push without a name", "type=registry", `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
 		{"a load in a form", "type=docker,name=a:1,compression=zstd", `--output "type=docker,name=a:1,compression=zstd": the engine unpacks what it loads, so how it is packed has no effect; write --load, or name a file by dest=`},
@@ -146,5 +155,15 @@ func TestSourceDateEpochMayBeABuildArgument(t *testing.T) {
 	p := newPlan(t, in, map[string]string{"SOURCE_DATE_EPOCH": "5"})
 	if p.SourceDateEpoch == nil || *p.SourceDateEpoch != 7 {
 		t.Errorf("SourceDateEpoch = %v, want 7", p.SourceDateEpoch)
+	}
+}
+
+func TestDeletingMayBeAllowed(t *testing.T) {
+	t.Parallel()
+	p := newPlan(t, with(func(in *plan.Inputs) {
+		in.Outputs, in.Allow = []string{"type=local,dest=/x,mode=delete"}, []string{"buildx.local.delete", "network.host"}
+	}), nil)
+	if !p.Outputs[0].Delete || !slices.Equal(p.Steps.Entitlements, []string{"network.host"}) {
+		t.Errorf("outputs %+v, and the builder is asked for %v", p.Outputs, p.Steps.Entitlements)
 	}
 }

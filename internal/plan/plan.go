@@ -3,6 +3,7 @@ package plan
 import (
 	"io/fs"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -66,10 +67,12 @@ type Plan struct {
 	Report  string `json:"report,omitempty"`
 	JUnit   string `json:"junit,omitempty"`
 	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
-	IIDFile      string   `json:"iidFile,omitempty"`
-	MetadataFile string   `json:"metadataFile,omitempty"`
-	Progress     Progress `json:"progress"`
-	Notes        []string `json:"notes,omitempty"` // what was decided without being asked, for the log
+	IIDFile      string `json:"iidFile,omitempty"`
+	MetadataFile string `json:"metadataFile,omitempty"`
+	// MetadataProvenance says how much of the provenance is in MetadataFile.
+	MetadataProvenance MetadataProvenance `json:"metadataProvenance,omitempty"`
+	Progress           Progress           `json:"progress"`
+	Notes              []string           `json:"notes,omitempty"` // what was decided without being asked, for the log
 }
 
 // BuildArg is a build argument. Only its name is ever printed: values have carried secrets in too many incidents.
@@ -94,6 +97,28 @@ const (
 	VerifyStatic   Level = "static"   // also what each platform's image starts
 	VerifyFull     Level = "full"     // also every file of it
 )
+
+// MetadataProvenance says how much provenance a metadata file holds.
+type MetadataProvenance string
+
+// How much that is.
+const (
+	MetadataProvenanceMin MetadataProvenance = ""
+	MetadataProvenanceMax MetadataProvenance = "max"
+	MetadataProvenanceOff MetadataProvenance = "disabled"
+)
+
+// metadataProvenance reads what docker buildx reads from BUILDX_METADATA_PROVENANCE, as it does: what is neither is the least.
+func metadataProvenance(text string) MetadataProvenance {
+	on, err := strconv.ParseBool(text)
+	switch {
+	case text == string(MetadataProvenanceMax):
+		return MetadataProvenanceMax
+	case text == string(MetadataProvenanceOff), err == nil && !on:
+		return MetadataProvenanceOff
+	}
+	return MetadataProvenanceMin
+}
 
 // Progress says how the build is shown.
 type Progress string
@@ -140,10 +165,24 @@ func (p *Plan) HoldsImage() bool {
 // Index reports whether the result is an index: of several platforms, with attestations, or with annotations that only an index has.
 // Else it is the manifest of the only platform.
 func (p *Plan) Index() bool {
-	return len(p.Platforms) > 1 || p.Attest.Any() || slices.ContainsFunc(p.Annotations, func(a Annotation) bool {
+	return len(p.Platforms) > 1 || p.MultiPlatform() || p.Attest.Any() || slices.ContainsFunc(p.Annotations, func(a Annotation) bool {
 		return a.Target == AnnotateIndex || a.Target == AnnotateManifestDescriptor
 	})
 }
+
+// MultiPlatform reports whether a single platform is to have the form that several have: an index, and a folder for its files. It is asked
+// for by BuildKit's own build argument (frontend/dockerui/config.go).
+func (p *Plan) MultiPlatform() bool {
+	on := false
+	for _, arg := range p.BuildArgs {
+		if arg.Name == multiPlatformArg {
+			on, _ = strconv.ParseBool(arg.Value) // checked when it was read
+		}
+	}
+	return on
+}
+
+const multiPlatformArg = "BUILDKIT_MULTI_PLATFORM"
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
 func (p *Plan) Repositories() []name.Repository { return Repositories(p.Tags) }
@@ -168,6 +207,7 @@ type World struct {
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
 	Getenv   func(name string) string
+	Machine  Platform              // what is built if no platform is named
 	Checks   []string              // ids of all checks, for what is said about them
 	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
 	// Source is the event for the sources at paths, absolute and a folder first; what the run writes is no change of them. nil: unknown.

@@ -65,6 +65,14 @@ func PlatformOf(spec ocispec.Platform) Platform {
 	return Platform{spec: platforms.Normalize(spec)}
 }
 
+// MachinePlatform is the Linux platform of the machine that the program runs on. On macOS and Windows that is what the engine's virtual
+// machine runs.
+func MachinePlatform() Platform {
+	spec := platforms.DefaultSpec()
+	spec.OS, spec.OSVersion, spec.OSFeatures = "linux", "", nil
+	return PlatformOf(spec)
+}
+
 // String returns the platform as it is written in flags and reports, with the OS version where there is one.
 func (p Platform) String() string { return platforms.FormatAll(p.spec) }
 

@@ -57,7 +57,18 @@ func (e *HeldError) Error() string {
 }
 
 // Hint says what to do about it.
-func (e *HeldError) Hint() string { return "if that is meant, add --force-tag" }
+func (e *HeldError) Hint() string {
+	hint := "if that is meant, add --force-tag"
+	if len(lost(e.Held, e.New)) > 0 {
+		hint += "; a platform that is left out on purpose, as --allow-failure does, needs it too"
+	}
+	return hint
+}
+
+// lost are the platforms that are held and not in what is next.
+func lost(held, next Content) []string {
+	return slices.DeleteFunc(slices.Clone(held.Platforms), func(platform string) bool { return slices.Contains(next.Platforms, platform) })
+}
 
 // held reads what tags point at. A zero Document stands for a tag that is not there.
 func (r Registry) held(ctx context.Context, tags []plan.Tag) ([]Document, error) {
@@ -117,13 +128,7 @@ func (r Registry) guard(ctx context.Context, tags []plan.Tag, held []Document, d
 // against are the reasons why a tag should stay where it is.
 func against(tag string, held, next Content) []string {
 	var out []string
-	var lost []string
-	for _, platform := range held.Platforms {
-		if !slices.Contains(next.Platforms, platform) {
-			lost = append(lost, platform)
-		}
-	}
-	if len(lost) > 0 {
+	if lost := lost(held, next); len(lost) > 0 {
 		out = append(out, "it would lose "+strings.Join(lost, ", "))
 	}
 	before, after := canonical(held.Version), canonical(next.Version)

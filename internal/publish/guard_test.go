@@ -174,7 +174,7 @@ func TestARefusalShowsBothSides(t *testing.T) {
 		t.Errorf("Tag() (-want +got):\n%s", diff)
 	}
 	var refused *publish.HeldError
-	if errors.As(err, &refused); refused.Hint() != "if that is meant, add --force-tag" {
+	if errors.As(err, &refused); refused.Hint() != "if that is meant, add --force-tag; a platform that is left out on purpose, as --allow-failure does, needs it too" {
 		t.Errorf("Hint() = %q", refused.Hint())
 	}
 }

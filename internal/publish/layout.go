@@ -94,15 +94,6 @@ func (l Layout) image(d v1.Descriptor) (plan.Pushed, error) {
 	return describe(d, &manifest, config)
 }
 
-// Predicates reads which statements an attestation holds, as Registry.Predicates does.
-func (l Layout) Predicates(attestation v1.Descriptor) ([]string, error) {
-	raw, err := l.bytes(attestation.Digest)
-	if err != nil {
-		return nil, err
-	}
-	return predicates(raw)
-}
-
 // Fetch returns the document that a descriptor names.
 func (l Layout) Fetch(d v1.Descriptor) (Document, error) {
 	raw, err := l.bytes(d.Digest)

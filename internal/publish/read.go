@@ -132,28 +132,6 @@ func describe(descriptor v1.Descriptor, manifest *v1.Manifest, config []byte) (p
 	return out, nil
 }
 
-// Predicates reads which statements an attestation holds, for example https://slsa.dev/provenance/v1. Their content stays where it is.
-func (r Registry) Predicates(ctx context.Context, repo name.Repository, attestation v1.Descriptor) ([]string, error) {
-	document, err := r.Fetch(registry.JustWritten(ctx), repo, attestation.Digest)
-	if err != nil {
-		return nil, err
-	}
-	return predicates(document.Raw)
-}
-
-// predicates reads the types of statements from the annotations of an attestation's layers, where BuildKit writes them.
-func predicates(raw []byte) ([]string, error) {
-	var manifest v1.Manifest
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		return nil, fmt.Errorf("attestation: reading: %w", err)
-	}
-	var out []string
-	for _, layer := range manifest.Layers {
-		out = append(out, layer.Annotations["in-toto.io/predicate-type"])
-	}
-	return out, nil
-}
-
 // Fetch returns the document behind a digest.
 func (r Registry) Fetch(ctx context.Context, repo name.Repository, hash v1.Hash) (Document, error) {
 	document, err := r.get(ctx, repo, repo.Digest(hash.String()))
