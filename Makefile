@@ -32,7 +32,7 @@ test: lab-up packages lint ## set everything up, then vet, lint and run all test
 	$$($(LAB) tool gotestsum) --format pkgname -- -race -shuffle=on -count=1 ./...
 	eval "$$($(LAB) env)"; export LAB_QEMU_DIR; \
 	$$($(LAB) tool gotestsum) --format testname --rerun-fails=1 --rerun-fails-max-failures=4 --packages './e2e ./internal/publish ./internal/setup ./internal/verify ./lab' \
-	  -- -race -count=1 -p 1 -timeout 20m -tags e2e
+	  -- -race -count=1 -p 1 -parallel 3 -timeout 20m -tags e2e
 
 .PHONY: release release-dry-run
 RELEASE ?= v0.0.0-dryrun

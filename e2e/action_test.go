@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
 )
 
 // workflow uses the action as a user's repository would, and hands its outputs to a later step, which the test reads.
