@@ -102,3 +102,32 @@ CMD ["/usr/bin/script"]
 		}
 	}
 }
+
+// A file of decisions makes a warning an error, and does not count it where somebody has said why, until the day that is named. The
+// last stage, which fails, is not the one that is asked for.
+func TestPolicyFileDecidesAboutATarget(t *testing.T) {
+	t.Parallel()
+	const decisions = `severity:
+  files/foreign: error
+ignore:
+  - check: files/foreign
+    path: /opt/vendor/**
+    reason: the vendor ships one archive for all machines
+    until: DAY
+`
+	image := folder(t, map[string]string{
+		"Dockerfile": `FROM --platform=linux/amd64 busybox AS tools
+FROM busybox AS wanted
+COPY --from=tools /bin/busybox /opt/vendor/tool
+FROM busybox
+RUN false
+`,
+		"open.yaml": strings.Replace(decisions, "DAY", "2999-12-31", 1), "over.yaml": strings.Replace(decisions, "DAY", "2020-01-31", 1),
+	})
+	r := builds(image, []string{"linux/arm64"}, "--target", "wanted", "--policy", filepath.Join(image, "open.yaml")).run(t)
+	r.wantCode(t, 0)
+	r.wantStderr(t, "error (ignored): linux/arm64 [files/foreign] /opt/vendor/tool", "the vendor ships one archive for all machines")
+	r = builds(image, []string{"linux/arm64"}, "--target", "wanted", "--policy", filepath.Join(image, "over.yaml")).run(t)
+	r.wantCode(t, 3)
+	r.wantStderr(t, "error: linux/arm64 [files/foreign] /opt/vendor/tool", "2020-01-31")
+}
