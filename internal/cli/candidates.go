@@ -116,7 +116,7 @@ func (r *releaser) variant(ctx context.Context, where string, d v1.Descriptor, i
 		return fmt.Errorf("image %s: %w", where, err)
 	}
 	defer read.Close()
-	variant, by, err := verify.ARMVariant(ctx, *config, layerFiles{read})
+	variant, by, err := verify.ARMVariant(ctx, *config, layerFiles(read))
 	if err != nil {
 		return fmt.Errorf("image %s: %w", where, err)
 	}

@@ -126,7 +126,7 @@ func (a *app) inspectFolder(ctx context.Context, dir, answer, text string) (err 
 		return fmt.Errorf("files of the image: %w", err)
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	inspection, err := verify.InspectFiles(ctx, request.Request, folderFiles{files})
+	inspection, err := verify.InspectFiles(ctx, request.Request, folderFiles(files))
 	if err != nil {
 		return err
 	}
@@ -135,27 +135,4 @@ func (a *app) inspectFolder(ctx context.Context, dir, answer, text string) (err 
 		return fmt.Errorf("what was found in files: encoding: %w", err)
 	}
 	return os.WriteFile(answer, found, 0o600)
-}
-
-// folderFiles are files in a folder in the terms of verify.
-type folderFiles struct{ files *folder.Files }
-
-// Stat describes a file, without following a link.
-func (f folderFiles) Stat(ctx context.Context, path string) (verify.File, error) {
-	file, err := f.files.Stat(ctx, path)
-	return folderFile(file), err
-}
-
-// ReadAt reads part of a file.
-func (f folderFiles) ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error) {
-	return f.files.ReadAt(ctx, path, offset, length)
-}
-
-// Walk visits all files below a folder.
-func (f folderFiles) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return f.files.Walk(ctx, root, func(path string, file folder.File) error { return visit(path, folderFile(file)) })
-}
-
-func folderFile(f folder.File) verify.File {
-	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
 }

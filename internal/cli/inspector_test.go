@@ -40,7 +40,7 @@ func TestFilesInAFolderGiveTheSameFindingsAsLayers(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := fromLayer(t, image, request)
-		got, err := verify.InspectFiles(t.Context(), request, owned{folderFiles{files}, image})
+		got, err := verify.InspectFiles(t.Context(), request, owned{folderFiles(files), image})
 		if err != nil {
 			t.Errorf("%s: %v", image.Name, err)
 		}
@@ -92,7 +92,7 @@ func fromLayer(t *testing.T, image corpus.Image, request verify.Request) verify.
 		t.Fatal(err)
 	}
 	defer read.Close()
-	inspection, err := verify.InspectFiles(t.Context(), request, layerFiles{read})
+	inspection, err := verify.InspectFiles(t.Context(), request, layerFiles(read))
 	if err != nil {
 		t.Errorf("%s: %v", image.Name, err)
 	}
@@ -130,19 +130,19 @@ func unpack(t *testing.T, image corpus.Image, dir string) {
 
 // owned gives files modes and owners that only root could have given them.
 type owned struct {
-	folderFiles
+	filesOf[folder.File]
 	image corpus.Image
 }
 
 // Stat describes a file.
 func (o owned) Stat(ctx context.Context, path string) (verify.File, error) {
-	file, err := o.folderFiles.Stat(ctx, path)
+	file, err := o.filesOf.Stat(ctx, path)
 	return o.as(path, file), err
 }
 
 // Walk visits all files below a folder.
 func (o owned) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return o.folderFiles.Walk(ctx, root, func(path string, file verify.File) error { return visit(path, o.as(path, file)) })
+	return o.filesOf.Walk(ctx, root, func(path string, file verify.File) error { return visit(path, o.as(path, file)) })
 }
 
 func (o owned) as(path string, file verify.File) verify.File {

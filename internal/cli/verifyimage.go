@@ -299,7 +299,7 @@ func (v *imageVerifier) platform(ctx context.Context, p *part) error {
 		if !whole {
 			return nil
 		}
-		files = layerFiles{read}
+		files = layerFiles(read)
 	}
 	findings, programs, err := verify.Inspect(ctx, v.level, p.platform, p.image.Config, files)
 	if finding, isBad := layerFinding(err, p.platform.String(), p.image); isBad {
@@ -329,27 +329,4 @@ func across(parts []*part) []plan.Finding {
 		}
 	}
 	return verify.Across(facts)
-}
-
-// layerFiles are files that were read from layers in the terms of verify.
-type layerFiles struct{ files *layers.Files }
-
-// Stat describes a file, without following a link.
-func (l layerFiles) Stat(ctx context.Context, path string) (verify.File, error) {
-	f, err := l.files.Stat(ctx, path)
-	return layerFile(f), err
-}
-
-// ReadAt reads part of a file.
-func (l layerFiles) ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error) {
-	return l.files.ReadAt(ctx, path, offset, length)
-}
-
-// Walk visits all files below a folder.
-func (l layerFiles) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return l.files.Walk(ctx, root, func(path string, f layers.File) error { return visit(path, layerFile(f)) })
-}
-
-func layerFile(f layers.File) verify.File {
-	return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID, Fingerprint: f.Fingerprint}
 }
