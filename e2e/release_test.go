@@ -30,6 +30,9 @@ func TestReleaseIsReproducibleAndUsable(t *testing.T) {
 		t.Errorf("the same source gives the release commits %s and %s", commit, again)
 	}
 	mustIn(t, filepath.Join(first, "out", "programs"), "sha256sum", "--check", "SHA256SUMS")
+	if pages := mustIn(t, filepath.Join(first, "out", "programs"), "tar", "-tzf", "multiarch-action-man.tar.gz"); !strings.Contains(pages, "man1/multiarch-action-build.1") {
+		t.Errorf("the manual has the pages\n%s", pages)
+	}
 	mustIn(t, first, "diff", "-r", filepath.Join(first, "out", "programs"), filepath.Join(second, "out", "programs"))
 
 	action := filepath.Join(t.TempDir(), "action")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -44,13 +45,21 @@ var errRejected = errors.New("verification found errors; no tag was moved")
 func Run(ctx context.Context, world World) int {
 	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr), stdin: &stdin{from: world.Stdin}}
 	root := app.command()
-	root.SetArgs(world.Args)
+	root.SetArgs(app.arguments())
 	err := root.ExecuteContext(ctx)
 	code := app.exitCode(ctx, err)
 	if code != ExitOK {
 		app.explain(err, code)
 	}
 	return code
+}
+
+// Command returns the command tree, for those who describe it. It is not for execution.
+func Command() *cobra.Command {
+	none := func(string) string { return "" }
+	command := (&app{World: World{Getenv: none}, host: ci.Detect(none, io.Discard)}).command()
+	command.DisableAutoGenTag = true
+	return command
 }
 
 type app struct {
@@ -60,6 +69,21 @@ type app struct {
 	muted      bool           // nothing is said, because programs read standard error
 	stdin      *stdin
 	understood bool // the command line; what goes wrong from then on is not the request's fault
+}
+
+// arguments are those of the command line; without any, what the host wants of a plugin.
+func (a *app) arguments() []string {
+	if len(a.Args) > 0 {
+		return a.Args
+	}
+	var names []string
+	for _, input := range slices.Concat(plan.BuildInputs(), plan.PublishInputs()) {
+		names = append(names, input.Name)
+	}
+	if command := a.host.PluginCommand(names); command != "" {
+		return []string{command}
+	}
+	return a.Args
 }
 
 func (a *app) command() *cobra.Command {
