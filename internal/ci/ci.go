@@ -165,6 +165,18 @@ func (h *Host) Warning(file string, line int, text string) bool {
 	return true
 }
 
+// Debug returns what shows lines for whoever looks for the cause of a problem, which RUNNER_DEBUG=1 asks for, as GitHub's runner sets it
+// where debug logging is enabled; otherwise nil.
+func (h *Host) Debug() func(text string) {
+	switch {
+	case h.getenv("RUNNER_DEBUG") != "1":
+		return nil
+	case h.action != nil:
+		return func(text string) { h.action.Debugf("%s", text) }
+	}
+	return func(text string) { fmt.Fprintln(h.log, "debug:", text) }
+}
+
 func (h *Host) at(file string, line int) *githubactions.Action {
 	if file == "" || line <= 0 {
 		return h.action

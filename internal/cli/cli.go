@@ -17,6 +17,7 @@ import (
 
 	"github.com/org/multiarch-action/internal/ci"
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/report"
 )
 
 // World is everything that the program touches.
@@ -206,6 +207,15 @@ func (a *app) problem(text string) {
 func (a *app) terminal() (*os.File, bool) {
 	file, ok := a.Stderr.(*os.File)
 	return file, ok && isTerminal(file) && a.Getenv("TERM") != "dumb"
+}
+
+// coloured returns a writer for a report, in colours where they are shown or asked for (no-color.org, force-color.org).
+func (a *app) coloured(w io.Writer) io.Writer {
+	_, shown := a.terminal()
+	if a.Getenv("NO_COLOR") == "" && (shown || a.Getenv("FORCE_COLOR") != "") {
+		return report.Coloured(w)
+	}
+	return w
 }
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
