@@ -8,28 +8,39 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// The step for Jenkins in its own Groovy, in the declarative example: published with the credentials of the pipeline, which nothing shows;
+// The step for Jenkins in its own Groovy, in the pipelines that the documents show: published with the credentials of the pipeline, which nothing shows;
 // a failure that fails the pipeline, with its test results; an abort that leaves nothing.
-func TestJenkinsPipelineOfTheExample(t *testing.T) {
+func TestJenkinsPipelines(t *testing.T) {
 	t.Parallel()
 	const token = "npm-token-0815"
+	page := groovyOf(t, "jenkins.md")
 	good := "FROM busybox\nARG VERSION\nRUN --mount=type=secret,id=npm cat /run/secrets/npm && echo $VERSION > /version\n"
 	for _, test := range []struct {
 		name       string
+		pipeline   string // empty: the example
 		dockerfile string
-		change     []string // of the example: old, new
+		change     []string // of the pipeline: old, new
 		abort      string   // what the log holds when the pipeline is aborted
 		fails      bool
 		want       []string
 	}{
 		{
 			name: "success", dockerfile: good,
-			want: []string{"[Pipeline] stage (image)", "image: " + w.lab["LAB_TLS_REGISTRY"] + "/owner/app:success@sha256:", "[Pipeline] junit: 3 tests, 0 failed", "+ multiarch-action build"},
+			want: []string{"[Pipeline] stage (image)", "image: " + w.lab["LAB_TLS_REGISTRY"] + "/owner/success:success@sha256:", "[Pipeline] junit: 3 tests, 0 failed", "+ multiarch-action build"},
+		},
+		{
+			name: "smallest", pipeline: page[1], dockerfile: "FROM busybox\n",
+			want: []string{"image: " + w.lab["LAB_TLS_REGISTRY"] + "/owner/smallest:7@sha256:"},
+		},
+		{
+			name: "native agents", pipeline: page[2], dockerfile: "FROM busybox\n",
+			want: []string{"+ multiarch-action publish", "image: " + w.lab["LAB_TLS_REGISTRY"] + "/owner/native-agents:1.4@sha256:"},
 		},
 		{
 			name: "failure", dockerfile: "FROM busybox\nRUN exit 7\n", fails: true,
@@ -46,7 +57,7 @@ func TestJenkinsPipelineOfTheExample(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPipeline(t, test.dockerfile, token, test.change...)
+			p := newPipeline(t, test.pipeline, test.dockerfile, token, test.change...)
 			log, err := p.run(t, test.abort)
 			if (err != nil) != test.fails {
 				t.Fatalf("the pipeline ended with %v\n%s", err, log)
@@ -78,25 +89,46 @@ type pipeline struct {
 	environment []string
 }
 
-func newPipeline(t *testing.T, dockerfile, token string, change ...string) pipeline {
+// groovyOf returns a page's blocks of Groovy.
+func groovyOf(t *testing.T, page string) []string {
 	t.Helper()
-	example, err := os.ReadFile(filepath.Join(w.root, "examples", "jenkins", "Jenkinsfile"))
+	text, err := os.ReadFile(filepath.Join(w.root, "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var blocks []string
+	for _, match := range regexp.MustCompile("(?ms)^```groovy\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, match[1])
+	}
+	if len(blocks) != 3 {
+		t.Fatalf("docs/%s has %d blocks of Groovy", page, len(blocks))
+	}
+	return blocks
+}
+
+func newPipeline(t *testing.T, text, dockerfile, token string, change ...string) pipeline {
+	t.Helper()
+	if text == "" {
+		example, err := os.ReadFile(filepath.Join(w.root, "examples", "jenkins", "Jenkinsfile"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(example)
+	}
+	name := strings.ToLower(strings.ReplaceAll(filepath.Base(t.Name()), "_", "-"))
+	change = append(change, "ghcr.io/owner/app", "ghcr.io/owner/"+name)
+	text = strings.ReplaceAll(strings.NewReplacer(change...).Replace(text), "ghcr.io", w.lab["LAB_TLS_REGISTRY"])
 	credentials, err := json.Marshal(map[string]any{
 		"ghcr": map[string]string{"username": w.lab["LAB_TLS_USER"], "password": w.lab["LAB_TLS_PASSWORD"]}, "npm": token,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.ReplaceAll(strings.NewReplacer(change...).Replace(string(example)), "ghcr.io", w.lab["LAB_TLS_REGISTRY"])
 	dir := folder(t, map[string]string{"Jenkinsfile": text, "credentials.json": string(credentials), "workspace/Dockerfile": dockerfile})
 	p := pipeline{
 		workspace: filepath.Join(dir, "workspace"), jenkinsfile: filepath.Join(dir, "Jenkinsfile"),
 		credentials: filepath.Join(dir, "credentials.json"), reportFile: filepath.Join(dir, "report.json"),
 	}
-	name := strings.ToLower(filepath.Base(t.Name()))
 	p.environment = append(os.Environ(), "PATH="+filepath.Dir(w.program)+":"+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"),
 		"JENKINS_URL=http://localhost:8080/", "BUILD_NUMBER=7", "BUILD_TAG=jenkins-"+name+"-7", "TAG_NAME="+name, "WORKSPACE="+p.workspace,
 		"GIT_CEILING_DIRECTORIES="+w.root, "MULTIARCH_BINFMT_IMAGE=none", "MULTIARCH_BUILDKIT_IMAGE="+w.lab["MULTIARCH_BUILDKIT_IMAGE"],

@@ -9,7 +9,7 @@ class Agent {
     Map credentials
     File library
     Process running
-    Thread errors
+    boolean aborted, ended
 
     Map getVariables() { scopes.last() }
 
@@ -34,7 +34,7 @@ class Agent {
         builder.environment().putAll(variables)
         running = builder.start()
         def out = new StringBuilder()
-        errors = Thread.start { running.errorStream.eachLine { log it } }
+        def errors = Thread.start { running.errorStream.eachLine { log it } }
         running.inputStream.eachLine { step.returnStdout ? out.append(it).append('\n') : log(it) }
         errors.join()
         int status = running.waitFor()
@@ -45,13 +45,16 @@ class Agent {
     }
 
     /** Ends the step and what it has started, as Jenkins does, which knows them by a variable of their environment. */
-    void abort() {
+    void abort(Thread pipeline) {
+        if (ended) {
+            return
+        }
+        aborted = true
         if (running?.alive) {
             running.descendants().each { it.destroy() }
-            running.destroy()
-            running.waitFor()
-            errors.join()
+            running.toHandle().destroy() // and not Process.destroy, which closes what the step still writes to
         }
+        pipeline.join() // it ends by itself, after what it does in any case
     }
 
     def credential(Map asked) {
@@ -66,7 +69,8 @@ class Agent {
 }
 
 def agent = new Agent(library: new File(args[0]), credentials: new JsonSlurper().parse(new File(args[2])))
-Runtime.runtime.addShutdownHook(new Thread({ agent.abort() }))
+def pipeline = Thread.currentThread()
+Runtime.runtime.addShutdownHook(new Thread({ agent.abort(pipeline) }))
 
 def binding = new Binding()
 def run = { Closure body -> body.delegate = binding; body() }
@@ -85,8 +89,29 @@ binding.with {
     label = { }
     timeout = { Map limit -> }
     echo = { agent.log it.toString() }
-    ['pipeline', 'agent', 'options', 'stages', 'steps', 'script'].each { name -> setVariable(name, run) }
+    none = null
+    ['pipeline', 'options', 'stages', 'steps', 'script'].each { name -> setVariable(name, run) }
+    setVariable('agent', { wanted -> if (wanted) { run(wanted) } })
     stage = { String name, Closure body -> agent.log "[Pipeline] stage (${name})"; body() }
+}
+// A matrix of one axis: its stages, for each value. The axis is read first.
+def cells = [:]
+def nothing = { ignored -> }
+binding.with {
+    name = { cells.name = it }
+    values = { Object[] list -> cells.list = list as List }
+    matrix = { Closure body ->
+        def hidden = ['agent', 'stages'].collectEntries { [(it): binding.getVariable(it)] }
+        hidden.keySet().each { binding.setVariable(it, nothing) }
+        ['axes', 'axis'].each { binding.setVariable(it, run) }
+        run(body)
+        hidden.each { binding.setVariable(it.key, it.value) }
+        binding.setVariable('axes', nothing)
+        cells.list.each { value ->
+            binding.setVariable(cells.name, value)
+            agent.within([(cells.name): value]) { run(body) }
+        }
+    }
 }
 binding.setVariable('env', new Expando() {
     def getProperty(String name) { agent.variables[name] }
@@ -98,10 +123,15 @@ agent.library.listFiles().findAll { it.name.endsWith('.groovy') }.each { file ->
     def step = shell.parse(file)
     binding.setVariable(file.name - '.groovy', { Map settings -> step.call(settings) })
 }
+int status = 0
 try {
     // @Library is an annotation of Jenkins; here the library is there already.
     shell.evaluate(new File(args[1]).text.replaceAll(/(?m)^@Library.*$/, ''))
 } catch (IllegalStateException failed) {
     println "ERROR: ${failed.message}"
-    System.exit(1)
+    status = 1
+}
+agent.ended = true
+if (!agent.aborted) {
+    System.exit(status)
 }
