@@ -18,7 +18,7 @@ import (
 
 // Host is where the program runs.
 type Host struct {
-	Name   string // "github" or "terminal"
+	Name   string // "github", "gitlab" or "terminal"
 	getenv func(string) string
 	log    io.Writer
 	action *githubactions.Action // nil anywhere but on GitHub
@@ -27,6 +27,9 @@ type Host struct {
 // Detect finds out from the environment where the program runs. People read what is written to log.
 func Detect(getenv func(string) string, log io.Writer) *Host {
 	h := &Host{Name: "terminal", getenv: getenv, log: log}
+	if onGitLab(getenv) {
+		h.Name = "gitlab"
+	}
 	if getenv("GITHUB_ACTIONS") == "true" {
 		h.Name = "github"
 		h.action = githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(log))

@@ -44,6 +44,7 @@ var errRejected = errors.New("verification found errors; no tag was moved")
 
 // Run executes a command line and returns the exit code. All errors are printed here and nowhere else.
 func Run(ctx context.Context, world World) int {
+	world.Stderr = ci.Log(world.Getenv, world.Stderr)
 	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr), stdin: &stdin{from: world.Stdin}}
 	root := app.command()
 	root.SetArgs(app.arguments())

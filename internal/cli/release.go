@@ -111,6 +111,10 @@ func (r *releaser) write(asJSON bool) error {
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.result.JSON))
 	}
+	if path := r.plan.JUnit; path != "" {
+		problems = append(problems, writeFile(path, os.O_TRUNC, r.result.JUnit))
+	}
+	problems = append(problems, r.jobFiles(r.plan.Dotenv, r.result.Variables(), r.plan.Links, r.result.Tags))
 	summary := r.plan.Summary
 	if summary == "" {
 		summary = r.host.SummaryFile()

@@ -158,7 +158,7 @@ func (r *run) publishReport(asJSON bool) error {
 	if path := r.plan.JUnit; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JUnit))
 	}
-	problems = append(problems, r.resultFiles())
+	problems = append(problems, r.jobFiles(r.plan.Dotenv, r.report.Variables(), r.plan.Links, r.report.Tags), r.resultFiles())
 	summary := r.plan.Summary
 	if summary == "" {
 		summary = r.host.SummaryFile()

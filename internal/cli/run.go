@@ -169,7 +169,17 @@ func (r *run) deliver(ctx context.Context, exported []build.Exported) error {
 
 // stage does something and puts it on the report's time line: a stage, or as "stage/part" a part of one. It may be called from several
 // goroutines at once.
-func (r *run) stage(name string, do func() error) error { return r.timeline.Timed(name, do) }
+func (r *run) stage(name string, do func() error) error {
+	if title := stageTitles[name]; title != "" && !r.muted {
+		defer r.host.Section(name, title, name != "build")()
+	}
+	return r.timeline.Timed(name, do)
+}
+
+// stageTitles are how stages are called in a log that can be folded.
+var stageTitles = map[string]string{
+	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish", "close": "Take away what was set up",
+}
 
 // build builds every platform on the node that it belongs to.
 func (r *run) build(ctx context.Context) ([]build.Exported, error) {

@@ -1,0 +1,120 @@
+package ci
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// onGitLab reports whether this is a job of GitLab. Its runners say "true", gitlab-ci-local says "false" in its jobs.
+func onGitLab(getenv func(string) string) bool { return getenv("GITLAB_CI") != "" }
+
+// Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
+// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes
+// (docs.gitlab.com/ci/jobs/job_logs: custom collapsible sections).
+func (h *Host) Section(name, title string, collapsed bool) (end func()) {
+	if !onGitLab(h.getenv) {
+		return func() {}
+	}
+	option := ""
+	if collapsed {
+		option = "[collapsed=true]"
+	}
+	const clear = "\r\x1b[0K"
+	fmt.Fprintf(h.log, "\x1b[0Ksection_start:%d:%s%s%s%s\n", time.Now().Unix(), name, option, clear, h.bold(title))
+	return func() {
+		fmt.Fprintf(h.log, "\x1b[0Ksection_end:%d:%s%s\n", time.Now().Unix(), name, clear)
+	}
+}
+
+func (h *Host) bold(text string) string {
+	if h.getenv("NO_COLOR") != "" {
+		return text
+	}
+	return "\x1b[0K\x1b[36;1m" + text + "\x1b[0;m"
+}
+
+// Log is the writer for what people read: where the host shows colours in its log, errors are red, warnings yellow, and the line that
+// says how a run ended is green.
+func Log(getenv func(string) string, w io.Writer) io.Writer {
+	if !onGitLab(getenv) || getenv("NO_COLOR") != "" {
+		return w
+	}
+	return &coloured{w: w}
+}
+
+// lineColours are colours of lines by how they begin, and what they are. Lines of a build begin with its platform.
+var lineColours = []struct {
+	colour string
+	lines  *regexp.Regexp
+}{
+	{"\x1b[31;1m", regexp.MustCompile(`^(error|multiarch-action: error|failed|verification found errors)\b|^[a-z]+/\S+(, \S+)* failed( at|:)`)},
+	{"\x1b[33m", regexp.MustCompile(`^(warning|cancelled)\b|^\w+ +warning: `)},
+	{"\x1b[32;1m", regexp.MustCompile(`^\d+ (of \d+ )?platforms?\b.*(published|handed over to publish|nothing was pushed|has it|written to)`)},
+}
+
+// coloured colours whole lines. What does not end with a line end is passed on as it is.
+type coloured struct {
+	mu   sync.Mutex // nodes speak at once
+	w    io.Writer
+	open bool // the last line was not ended
+}
+
+// Write writes the lines, coloured.
+func (c *coloured) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b bytes.Buffer
+	for line := range bytes.Lines(p) {
+		text, ended := bytes.CutSuffix(line, []byte("\n"))
+		colour := ""
+		for _, l := range lineColours {
+			if ended && !c.open && colour == "" && l.lines.Match(text) {
+				colour = l.colour
+			}
+		}
+		if colour != "" {
+			fmt.Fprintf(&b, "%s%s\x1b[0;m\n", colour, text)
+		} else {
+			b.Write(line)
+		}
+		c.open = !ended
+	}
+	if _, err := c.w.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// ImagePage is where people look at the images of a repository, which is named as in a reference; empty: nobody knows of such a page.
+func (h *Host) ImagePage(registry, repository string) string {
+	escaped := (&url.URL{Path: repository}).EscapedPath()
+	switch {
+	case onGitLab(h.getenv) && registry == h.getenv("CI_REGISTRY") && h.getenv("CI_PROJECT_URL") != "":
+		return h.getenv("CI_PROJECT_URL") + "/container_registry"
+	case registry == "index.docker.io" || registry == "docker.io":
+		if official, ok := strings.CutPrefix(escaped, "library/"); ok {
+			return "https://hub.docker.com/_/" + official
+		}
+		return "https://hub.docker.com/r/" + escaped
+	case registry == "quay.io":
+		return "https://quay.io/repository/" + escaped
+	case registry == "ghcr.io":
+		return "https://ghcr.io/" + escaped // leads to the page of the package
+	}
+	return ""
+}
+
+// CommitPage is the page of the commit that a job is for, and its short name; empty where the host does not say.
+func (h *Host) CommitPage() (short, page string) {
+	project, commit := h.getenv("CI_PROJECT_URL"), h.getenv("CI_COMMIT_SHA")
+	if !onGitLab(h.getenv) || project == "" || commit == "" {
+		return "", ""
+	}
+	return commit[:min(8, len(commit))], project + "/-/commit/" + commit
+}

@@ -1,0 +1,143 @@
+package ci_test
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/org/multiarch-action/internal/ci"
+)
+
+func gitlab(log io.Writer, env map[string]string) *ci.Host {
+	return ci.Detect(gitlabEnv(env), log)
+}
+
+// gitlabEnv is the environment of gitlab-ci-local's jobs, where GITLAB_CI is "false".
+func gitlabEnv(env map[string]string) func(string) string {
+	return func(name string) string {
+		if name == "GITLAB_CI" {
+			return "false"
+		}
+		return env[name]
+	}
+}
+
+// section is what GitLab's log takes for the beginning or end of a section, from its documentation of custom collapsible sections.
+var section = regexp.MustCompile(`\x1b\[0Ksection_(start|end):(\d+):([A-Za-z0-9_.-]+)(\[collapsed=true\])?\r\x1b\[0K`)
+
+func TestSections(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		host func(io.Writer) *ci.Host
+		want []string // start or end, name, option
+	}{
+		{"GitLab", func(w io.Writer) *ci.Host { return gitlab(w, nil) }, []string{"start build ", "start setup [collapsed=true]", "end setup ", "end build "}},
+		{"GitHub has none of these", func(w io.Writer) *ci.Host { return github(w, nil) }, nil},
+		{"a terminal", func(w io.Writer) *ci.Host { return ci.Detect(func(string) string { return "" }, w) }, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			host := test.host(&log)
+			end := host.Section("build", "Build", false)
+			host.Section("setup", "Set up", true)()
+			end()
+			var got []string
+			for line := range strings.Lines(log.String()) {
+				m := section.FindStringSubmatch(line)
+				if m == nil || strings.Count(line, "section_") != 1 {
+					t.Fatalf("line %q", line)
+				}
+				got = append(got, m[1]+" "+m[3]+" "+m[4])
+			}
+			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestABuildCannotOpenASection(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	foreign := gitlab(&log, nil).Foreign()
+	if _, err := io.WriteString(foreign, "\x1b[0Ksection_start:1700000000:evil[collapsed=true]\r\x1b[0Khidden\nfine\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := foreign.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if section.MatchString(log.String()) || !strings.HasSuffix(log.String(), "fine\n") {
+		t.Errorf("the log has %q", log.String())
+	}
+}
+
+func TestColours(t *testing.T) {
+	t.Parallel()
+	const red, yellow, green, off = "\x1b[31;1m", "\x1b[33m", "\x1b[32;1m", "\x1b[0;m"
+	tests := []struct{ name, line, want string }{
+		{"an error of the program", "multiarch-action: error: no\n", red + "multiarch-action: error: no" + off + "\n"},
+		{"a finding", "error: linux/arm64 [program/arch] /app\n", red + "error: linux/arm64 [program/arch] /app" + off + "\n"},
+		{"its details", "  expected: error\n", "  expected: error\n"},
+		{"a platform that failed", "linux/arm64, linux/386 failed at Dockerfile:3: no\n", red + "linux/arm64, linux/386 failed at Dockerfile:3: no" + off + "\n"},
+		{"a warning", "warning  the cache is old\n", yellow + "warning  the cache is old" + off + "\n"},
+		{"a warning of a stage", "cache    warning: gone\n", yellow + "cache    warning: gone" + off + "\n"},
+		{"success", "2 of 2 platforms built, verified and published (3.1s)\n", green + "2 of 2 platforms built, verified and published (3.1s)" + off + "\n"},
+		{"success of publish", "3 platforms, verified and published (3.1s)\n", green + "3 platforms, verified and published (3.1s)" + off + "\n"},
+		{"what a build prints", "linux/arm64  error: x\n", "linux/arm64  error: x\n"},
+		{"half a line", "error: x", "error: x"},
+		{"a word that begins alike", "errors are few\n", "errors are few\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for _, env := range []map[string]string{nil, {"NO_COLOR": "1"}} {
+				var log bytes.Buffer
+				want := test.want
+				if env != nil {
+					want = test.line
+				}
+				n, err := io.WriteString(ci.Log(gitlabEnv(env), &log), test.line)
+				if n != len(test.line) || err != nil || log.String() != want {
+					t.Errorf("with %v: %q (%d, %v), want %q", env, log.String(), n, err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestColoursOnGitLabOnly(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	if ci.Log(func(string) string { return "" }, &log) != &log {
+		t.Error("a terminal's writer is wrapped, so nobody would know that it is a terminal")
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"CI_REGISTRY": "registry.example.org", "CI_PROJECT_URL": "https://gitlab.example.org/group/app", "CI_COMMIT_SHA": "c0ffee1234567890"}
+	host := gitlab(io.Discard, env)
+	for _, test := range []struct{ registry, repository, want string }{
+		{"registry.example.org", "group/app", "https://gitlab.example.org/group/app/container_registry"},
+		{"index.docker.io", "owner/app", "https://hub.docker.com/r/owner/app"},
+		{"index.docker.io", "library/busybox", "https://hub.docker.com/_/busybox"},
+		{"quay.io", "owner/app", "https://quay.io/repository/owner/app"},
+		{"ghcr.io", "owner/app", "https://ghcr.io/owner/app"},
+		{"localhost:5000", "owner/app", ""},
+	} {
+		if got := host.ImagePage(test.registry, test.repository); got != test.want {
+			t.Errorf("%s/%s: %q, want %q", test.registry, test.repository, got, test.want)
+		}
+	}
+	if short, page := host.CommitPage(); short != "c0ffee12" || page != "https://gitlab.example.org/group/app/-/commit/c0ffee1234567890" {
+		t.Errorf("commit: %q, %q", short, page)
+	}
+	if short, page := ci.Detect(func(name string) string { return env[name] }, io.Discard).CommitPage(); short+page != "" {
+		t.Errorf("elsewhere: %q, %q", short, page)
+	}
+}
