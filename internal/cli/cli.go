@@ -44,7 +44,6 @@ var errRejected = errors.New("verification found errors; no tag was moved")
 
 // Run executes a command line and returns the exit code. All errors are printed here and nowhere else.
 func Run(ctx context.Context, world World) int {
-	world.Stderr = ci.Log(world.Getenv, world.Stderr)
 	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr), stdin: &stdin{from: world.Stdin}}
 	root := app.command()
 	root.SetArgs(app.arguments())
@@ -200,7 +199,7 @@ func (a *app) explain(err error, code int) {
 
 func (a *app) problem(text string) {
 	if !a.host.Error("", 0, text) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: error: %s\n", text)
+		fmt.Fprintf(a.coloured(a.Stderr), "multiarch-action: error: %s\n", text)
 	}
 }
 
@@ -213,7 +212,7 @@ func (a *app) terminal() (*os.File, bool) {
 // coloured returns a writer for a report, in colours where they are shown or asked for (no-color.org, force-color.org).
 func (a *app) coloured(w io.Writer) io.Writer {
 	_, shown := a.terminal()
-	if a.Getenv("NO_COLOR") == "" && (shown || a.Getenv("FORCE_COLOR") != "") {
+	if a.Getenv("NO_COLOR") == "" && (shown || a.host.ShowsColours() || a.Getenv("FORCE_COLOR") != "") {
 		return report.Coloured(w)
 	}
 	return w

@@ -15,11 +15,12 @@ var paints = []struct {
 	{regexp.MustCompile(`(?m)^(\w+/\S+ +)(failed|rejected|FAILED, LEFT OUT)`), "$1\x1b[31;1m$2\x1b[0m"},
 	{regexp.MustCompile(`(?m)^(\w+/.* )(\d+ errors?)\b`), "$1\x1b[31;1m$2\x1b[0m"},
 	{regexp.MustCompile(`(?m)^(\w+/.* )(\d+ warnings?)\b`), "$1\x1b[33m$2\x1b[0m"},
-	{regexp.MustCompile(`(?m)^error:`), "\x1b[31;1m$0\x1b[0m"},
+	{regexp.MustCompile(`(?m)^(multiarch-action: )?error:`), "\x1b[31;1m$0\x1b[0m"},
+	{regexp.MustCompile(`(?m)^\w+/\S+(, \S+)* failed( at|:)`), "\x1b[31;1m$0\x1b[0m"},
 	{regexp.MustCompile(`(?m)^warning[^:]*:`), "\x1b[33;1m$0\x1b[0m"},
 	{regexp.MustCompile(`(?m)^  (expected|found|why|fix|cause|evidence|hint|faster):`), "\x1b[36m$0\x1b[0m"},
-	{regexp.MustCompile(`(?m)^\d+ of \d+ platforms? .*; WITHOUT .*$`), "\x1b[33;1m$0\x1b[0m"},
-	{regexp.MustCompile(`(?m)^\d+ of \d+ platforms? [^;\n\x1b]*(;[^\n\x1b]*)?$`), "\x1b[32;1m$0\x1b[0m"},
+	{regexp.MustCompile(`(?m)^\d+( of \d+)? platforms?,? .*; WITHOUT .*$`), "\x1b[33;1m$0\x1b[0m"},
+	{regexp.MustCompile(`(?m)^\d+( of \d+)? platforms?,? [^;\n\x1b]*(;[^\n\x1b]*)?$`), "\x1b[32;1m$0\x1b[0m"},
 	{regexp.MustCompile(`(?m)^(failed|verification found errors|cancelled)\b.*$`), "\x1b[31;1m$0\x1b[0m"},
 }
 
