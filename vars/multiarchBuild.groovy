@@ -1,8 +1,8 @@
 /**
  * Runs multiarch-action, which the agent must have in its PATH, and returns the image with its digest.
  *
- * Every input of the program is a setting, as platforms or buildArgs: texts, numbers, true and false, lists, and maps of names and
- * values. It gets them in its environment. Settings of this step alone:
+ * Every input of the program is a setting, as platforms or buildArgs: texts, numbers, true and false, lists, and maps
+ * of names and values. It gets them in its environment. Settings of this step alone:
  *
  *   command            build (default), publish or promote
  *   logins             registry → id of credentials of the kind "username with password"
@@ -15,7 +15,8 @@ String call(Map settings = [:]) {
     Map secrets = inputs.remove('secretCredentials') ?: [:]
     refuse(command, inputs)
 
-    // Beside the workspace it would not be found, and in the context it would change what is built: so it is taken away at once.
+    // Beside the workspace it would not be found, and in the context it would change what is built next: so it is
+    // taken away at once.
     String results = "multiarch-action-${UUID.randomUUID()}.xml"
     if (command == 'build' && !inputs.junit) {
         inputs.junit = results
@@ -25,7 +26,8 @@ String call(Map settings = [:]) {
     withCredentials(bindings(logins, secrets)) {
         withEnv(variables(inputs) + authentication(logins)) {
             try {
-                image = sh(label: "multiarch-action ${command}", script: "multiarch-action ${command}", returnStdout: true).trim()
+                String line = "multiarch-action ${command}"
+                image = sh(label: line, script: line, returnStdout: true).trim()
             } finally {
                 if (fileExists(results)) {
                     junit(testResults: results)
@@ -47,7 +49,8 @@ private void refuse(String command, Map inputs) {
     }
     for (name in ['password', 'registryAuth', 'githubToken', 'secrets']) {
         if (inputs[name]) {
-            error("multiarchBuild: ${name} would show a secret in the pipeline; name credentials in logins or secretCredentials instead")
+            error("multiarchBuild: ${name} would show a secret in the pipeline; " +
+                'name credentials in logins or secretCredentials instead')
         }
     }
 }
@@ -56,7 +59,8 @@ private void refuse(String command, Map inputs) {
 private List bindings(Map logins, Map secrets) {
     List list = []
     for (id in logins.values()) {
-        list << usernamePassword(credentialsId: id, usernameVariable: variableOf('USER', id), passwordVariable: variableOf('PASSWORD', id))
+        list << usernamePassword(credentialsId: id,
+            usernameVariable: variableOf('USER', id), passwordVariable: variableOf('PASSWORD', id))
     }
     for (id in secrets.values()) {
         list << string(credentialsId: id, variable: variableOf('SECRET', id))
@@ -97,7 +101,8 @@ private List variables(Map inputs) {
     for (input in inputs) {
         List lines = asLines(input.value)
         if (lines) {
-            list << 'MULTIARCH_' + input.key.replaceAll('([A-Z])', '_$1').replace('-', '_').toUpperCase() + '=' + lines.join('\n')
+            String name = input.key.replaceAll('([A-Z])', '_$1').replace('-', '_').toUpperCase()
+            list << "MULTIARCH_${name}=${lines.join('\n')}"
         }
     }
     return list
