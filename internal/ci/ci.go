@@ -187,6 +187,19 @@ func (h *Host) at(file string, line int) *githubactions.Action {
 	return h.action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
 }
 
+// Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
+// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes. Sections do not nest.
+func (h *Host) Section(name, title string, collapsed bool) (end func()) {
+	switch {
+	case h.action != nil:
+		h.action.Group(title)
+		return h.action.EndGroup
+	case onGitLab(h.getenv):
+		return h.gitlabSection(name, title, collapsed)
+	}
+	return func() {}
+}
+
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it
 // when the text ends.
 func (h *Host) Foreign() io.WriteCloser {

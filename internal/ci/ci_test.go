@@ -237,3 +237,14 @@ func TestDebugLinesAreForThoseWhoAsk(t *testing.T) {
 		}
 	}
 }
+
+func TestSectionsAreGroupsOnGitHub(t *testing.T) {
+	t.Parallel()
+	for environment, want := range map[string]string{"true": "::group::Build\n::endgroup::\n", "": ""} {
+		var log bytes.Buffer
+		ci.Detect(func(name string) string { return map[string]string{"GITHUB_ACTIONS": environment}[name] }, &log).Section("build", "Build", false)()
+		if log.String() != want {
+			t.Errorf("GITHUB_ACTIONS=%q: the log is %q, want %q", environment, log.String(), want)
+		}
+	}
+}

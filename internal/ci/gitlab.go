@@ -10,13 +10,8 @@ import (
 // onGitLab reports whether this is a job of GitLab. Its runners say "true", gitlab-ci-local says "false" in its jobs.
 func onGitLab(getenv func(string) string) bool { return getenv("GITLAB_CI") != "" }
 
-// Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
-// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes
-// (docs.gitlab.com/ci/jobs/job_logs: custom collapsible sections).
-func (h *Host) Section(name, title string, collapsed bool) (end func()) {
-	if !onGitLab(h.getenv) {
-		return func() {}
-	}
+// gitlabSection begins a section of a job's log (docs.gitlab.com/ci/jobs/job_logs: custom collapsible sections).
+func (h *Host) gitlabSection(name, title string, collapsed bool) (end func()) {
 	option := ""
 	if collapsed {
 		option = "[collapsed=true]"

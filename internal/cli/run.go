@@ -178,7 +178,7 @@ func (r *run) stage(name string, do func() error) error {
 
 // stageTitles are how stages are called in a log that can be folded.
 var stageTitles = map[string]string{
-	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish", "close": "Take away what was set up",
+	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish",
 }
 
 // build builds every platform on the node that it belongs to.
