@@ -118,19 +118,6 @@ func (h *Host) SetOutputs(outputs []Output) error {
 	return nil
 }
 
-// SaveState keeps a value for the step that cleans up.
-func (h *Host) SaveState(name, value string) error {
-	return h.fileCommand("state", name, value)
-}
-
-// State returns what SaveState kept.
-func (h *Host) State(name string) string {
-	if h.action == nil {
-		return ""
-	}
-	return h.getenv("STATE_" + name)
-}
-
 // fileCommand writes name and value into one of the runner's files. The marker around the value is random: with a known one,
 // a value that contains it would set further outputs.
 func (h *Host) fileCommand(file, name, value string) (err error) {

@@ -3,7 +3,9 @@ package ci_test
 import (
 	"bytes"
 	"io"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,5 +99,50 @@ func TestPages(t *testing.T) {
 	}
 	if short, page := ci.Detect(func(name string) string { return env[name] }, io.Discard).CommitPage(); short+page != "" {
 		t.Errorf("elsewhere: %q, %q", short, page)
+	}
+}
+
+func TestStateIsKeptForTheAfterScript(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+".tmp", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir + ".tmp") })
+	job := func(id string) *ci.Host {
+		return gitlab(io.Discard, map[string]string{"CI_PROJECT_DIR": dir, "CI_JOB_ID": id})
+	}
+	wantStates := func(id string, want ...string) {
+		t.Helper()
+		if got, known := job(id).States("run"); !known || !slices.Equal(got, want) {
+			t.Errorf("job %s has %q, %v, want %q", id, got, known, want)
+		}
+	}
+	for _, run := range []string{"3f9a", "4e8b"} {
+		if err := job("7").SaveState("run", run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantStates("8")
+	wantStates("7", "3f9a", "4e8b")
+	if err := job("7").ForgetState("run", "3f9a"); err != nil {
+		t.Fatal(err)
+	}
+	wantStates("7", "4e8b")
+	for range 2 { // what is forgotten already is no error
+		if err := job("7").ForgetState("run", "4e8b"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"", "../x"} {
+		if _, known := job(id).States("run"); known {
+			t.Errorf("a job with the id %q keeps something", id)
+		}
+		if err := job(id).SaveState("run", "3f9a"); err != nil {
+			t.Errorf("a job with the id %q: %v", id, err)
+		}
+	}
+	if left, err := os.ReadDir(dir + ".tmp"); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }

@@ -277,5 +277,8 @@ func (r *run) close(ctx context.Context) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return r.home.Close(stays && r.builder.Run == r.id)
+	if err := r.home.Close(stays && r.builder.Run == r.id); err != nil {
+		return err
+	}
+	return r.host.ForgetState("run", r.id)
 }
