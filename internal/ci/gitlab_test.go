@@ -37,7 +37,6 @@ func TestSections(t *testing.T) {
 		want []string // start or end, name, option
 	}{
 		{"GitLab", func(w io.Writer) *ci.Host { return gitlab(w, nil) }, []string{"start build ", "start setup [collapsed=true]", "end setup ", "end build "}},
-		{"GitHub has none of these", func(w io.Writer) *ci.Host { return github(w, nil) }, nil},
 		{"a terminal", func(w io.Writer) *ci.Host { return ci.Detect(func(string) string { return "" }, w) }, nil},
 	}
 	for _, test := range tests {
