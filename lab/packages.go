@@ -18,8 +18,16 @@ var (
 	cCompiler      = []systemPackage{{"gcc", "gcc"}, {"libc6-dev", ""}, {"libseccomp-dev", ""}, {"pkg-config", "pkg-config"}}
 	debianMaker    = []systemPackage{{"debootstrap", "debootstrap"}}
 	testPackages   = []systemPackage{
-		{"gcc", "gcc"}, {"libc6-dev", ""}, {"git", "git"}, {"nodejs", "node"}, {"openssh-client", "ssh"}, {"iproute2", "ip"},
-		{"rsync", "rsync"}, {"libxml2-utils", "xmllint"}, {"groovy", "groovy"}, {"default-jre-headless", ""},
+		{"gcc", "gcc"},
+		{"libc6-dev", ""},
+		{"git", "git"},
+		{"nodejs", "node"},
+		{"openssh-client", "ssh"},
+		{"iproute2", "ip"},
+		{"rsync", "rsync"},
+		{"libxml2-utils", "xmllint"},
+		{"groovy", "groovy"},
+		{"default-jre-headless", ""},
 	}
 )
 
