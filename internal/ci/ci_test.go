@@ -217,3 +217,35 @@ func TestErrorsAreShownWhereTheHostShowsThem(t *testing.T) {
 		t.Errorf("Error() on a terminal wrote %q, want nothing", log.String())
 	}
 }
+
+func TestDebugLinesAreForThoseWhoAsk(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environment map[string]string
+		want        string
+	}{
+		{map[string]string{"GITHUB_ACTIONS": "true"}, ""},
+		{map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_DEBUG": "1"}, "::debug::GET 100%25\n"},
+		{map[string]string{"RUNNER_DEBUG": "1"}, "debug: GET 100%\n"},
+	} {
+		var log bytes.Buffer
+		host := ci.Detect(func(name string) string { return test.environment[name] }, &log)
+		if say := host.Debug(); say != nil {
+			say("GET 100%")
+		}
+		if log.String() != test.want {
+			t.Errorf("%v: the log is %q, want %q", test.environment, log.String(), test.want)
+		}
+	}
+}
+
+func TestSectionsAreGroupsOnGitHub(t *testing.T) {
+	t.Parallel()
+	for environment, want := range map[string]string{"true": "::group::Build\n::endgroup::\n", "": ""} {
+		var log bytes.Buffer
+		ci.Detect(func(name string) string { return map[string]string{"GITHUB_ACTIONS": environment}[name] }, &log).Section("build", "Build", false)()
+		if log.String() != want {
+			t.Errorf("GITHUB_ACTIONS=%q: the log is %q, want %q", environment, log.String(), want)
+		}
+	}
+}

@@ -1,26 +1,17 @@
 package ci
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/url"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
 )
 
 // onGitLab reports whether this is a job of GitLab. Its runners say "true", gitlab-ci-local says "false" in its jobs.
 func onGitLab(getenv func(string) string) bool { return getenv("GITLAB_CI") != "" }
 
-// Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
-// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes
-// (docs.gitlab.com/ci/jobs/job_logs: custom collapsible sections).
-func (h *Host) Section(name, title string, collapsed bool) (end func()) {
-	if !onGitLab(h.getenv) {
-		return func() {}
-	}
+// gitlabSection begins a section of a job's log (docs.gitlab.com/ci/jobs/job_logs: custom collapsible sections).
+func (h *Host) gitlabSection(name, title string, collapsed bool) (end func()) {
 	option := ""
 	if collapsed {
 		option = "[collapsed=true]"
@@ -39,57 +30,8 @@ func (h *Host) bold(text string) string {
 	return "\x1b[0K\x1b[36;1m" + text + "\x1b[0;m"
 }
 
-// Log is the writer for what people read: where the host shows colours in its log, errors are red, warnings yellow, and the line that
-// says how a run ended is green.
-func Log(getenv func(string) string, w io.Writer) io.Writer {
-	if !onGitLab(getenv) || getenv("NO_COLOR") != "" {
-		return w
-	}
-	return &coloured{w: w}
-}
-
-// lineColours are colours of lines by how they begin, and what they are. Lines of a build begin with its platform.
-var lineColours = []struct {
-	colour string
-	lines  *regexp.Regexp
-}{
-	{"\x1b[31;1m", regexp.MustCompile(`^(error|multiarch-action: error|failed|verification found errors)\b|^[a-z]+/\S+(, \S+)* failed( at|:)`)},
-	{"\x1b[33m", regexp.MustCompile(`^(warning|cancelled)\b|^\w+ +warning: `)},
-	{"\x1b[32;1m", regexp.MustCompile(`^\d+ (of \d+ )?platforms?\b.*(published|handed over to publish|nothing was pushed|has it|written to)`)},
-}
-
-// coloured colours whole lines. What does not end with a line end is passed on as it is.
-type coloured struct {
-	mu   sync.Mutex // nodes speak at once
-	w    io.Writer
-	open bool // the last line was not ended
-}
-
-// Write writes the lines, coloured.
-func (c *coloured) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var b bytes.Buffer
-	for line := range bytes.Lines(p) {
-		text, ended := bytes.CutSuffix(line, []byte("\n"))
-		colour := ""
-		for _, l := range lineColours {
-			if ended && !c.open && colour == "" && l.lines.Match(text) {
-				colour = l.colour
-			}
-		}
-		if colour != "" {
-			fmt.Fprintf(&b, "%s%s\x1b[0;m\n", colour, text)
-		} else {
-			b.Write(line)
-		}
-		c.open = !ended
-	}
-	if _, err := c.w.Write(b.Bytes()); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
+// ShowsColours reports whether the host's log shows colours without being a terminal.
+func (h *Host) ShowsColours() bool { return onGitLab(h.getenv) }
 
 // ImagePage is where people look at the images of a repository, which is named as in a reference; empty: nobody knows of such a page.
 func (h *Host) ImagePage(registry, repository string) string {

@@ -37,7 +37,6 @@ func TestSections(t *testing.T) {
 		want []string // start or end, name, option
 	}{
 		{"GitLab", func(w io.Writer) *ci.Host { return gitlab(w, nil) }, []string{"start build ", "start setup [collapsed=true]", "end setup ", "end build "}},
-		{"GitHub has none of these", func(w io.Writer) *ci.Host { return github(w, nil) }, nil},
 		{"a terminal", func(w io.Writer) *ci.Host { return ci.Detect(func(string) string { return "" }, w) }, nil},
 	}
 	for _, test := range tests {
@@ -75,48 +74,6 @@ func TestABuildCannotOpenASection(t *testing.T) {
 	}
 	if section.MatchString(log.String()) || !strings.HasSuffix(log.String(), "fine\n") {
 		t.Errorf("the log has %q", log.String())
-	}
-}
-
-func TestColours(t *testing.T) {
-	t.Parallel()
-	const red, yellow, green, off = "\x1b[31;1m", "\x1b[33m", "\x1b[32;1m", "\x1b[0;m"
-	tests := []struct{ name, line, want string }{
-		{"an error of the program", "multiarch-action: error: no\n", red + "multiarch-action: error: no" + off + "\n"},
-		{"a finding", "error: linux/arm64 [program/arch] /app\n", red + "error: linux/arm64 [program/arch] /app" + off + "\n"},
-		{"its details", "  expected: error\n", "  expected: error\n"},
-		{"a platform that failed", "linux/arm64, linux/386 failed at Dockerfile:3: no\n", red + "linux/arm64, linux/386 failed at Dockerfile:3: no" + off + "\n"},
-		{"a warning", "warning  the cache is old\n", yellow + "warning  the cache is old" + off + "\n"},
-		{"a warning of a stage", "cache    warning: gone\n", yellow + "cache    warning: gone" + off + "\n"},
-		{"success", "2 of 2 platforms built, verified and published (3.1s)\n", green + "2 of 2 platforms built, verified and published (3.1s)" + off + "\n"},
-		{"success of publish", "3 platforms, verified and published (3.1s)\n", green + "3 platforms, verified and published (3.1s)" + off + "\n"},
-		{"what a build prints", "linux/arm64  error: x\n", "linux/arm64  error: x\n"},
-		{"half a line", "error: x", "error: x"},
-		{"a word that begins alike", "errors are few\n", "errors are few\n"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			for _, env := range []map[string]string{nil, {"NO_COLOR": "1"}} {
-				var log bytes.Buffer
-				want := test.want
-				if env != nil {
-					want = test.line
-				}
-				n, err := io.WriteString(ci.Log(gitlabEnv(env), &log), test.line)
-				if n != len(test.line) || err != nil || log.String() != want {
-					t.Errorf("with %v: %q (%d, %v), want %q", env, log.String(), n, err, want)
-				}
-			}
-		})
-	}
-}
-
-func TestColoursOnGitLabOnly(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	if ci.Log(func(string) string { return "" }, &log) != &log {
-		t.Error("a terminal's writer is wrapped, so nobody would know that it is a terminal")
 	}
 }
 

@@ -105,7 +105,7 @@ func (r *releaser) execute(ctx context.Context, asJSON bool, work func(context.C
 func (r *releaser) write(asJSON bool) error {
 	foreign := r.host.Foreign() // it quotes what images hold
 	problems := []error{
-		r.result.Terminal(foreign), foreign.Close(),
+		r.result.Terminal(r.coloured(foreign)), foreign.Close(),
 		r.host.SetOutputs([]ci.Output{{Name: "digest", Value: r.result.Digest}, {Name: "image", Value: r.result.Image}}),
 	}
 	if path := r.plan.Report; path != "" {

@@ -150,7 +150,7 @@ func (r *run) publishReport(asJSON bool) error {
 	problems := []error{r.outputs()}
 	if !r.muted {
 		foreign := r.host.Foreign() // the report quotes what the build printed
-		problems = append(problems, r.report.Terminal(foreign), foreign.Close())
+		problems = append(problems, r.report.Terminal(r.coloured(foreign)), foreign.Close())
 	}
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JSON))

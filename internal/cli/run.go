@@ -95,7 +95,9 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 // registries is the way to all registries, by which a run should go alone. It tells when it waits.
 func (a *app) registries(patience time.Duration, authorities [][]byte) (*registry.Transport, error) {
 	patience = max(patience, time.Nanosecond) // zero stands for the default there
-	return registry.New(registry.Config{Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }})
+	return registry.New(registry.Config{
+		Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }, Trace: a.host.Debug(),
+	})
 }
 
 // execute does everything, reports whatever became of it, and always takes away what it made.
@@ -176,7 +178,7 @@ func (r *run) stage(name string, do func() error) error {
 
 // stageTitles are how stages are called in a log that can be folded.
 var stageTitles = map[string]string{
-	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish", "close": "Take away what was set up",
+	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish",
 }
 
 // build builds every platform on the node that it belongs to.
