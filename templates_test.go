@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/shlex"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/org/multiarch-action/internal/plan"
@@ -204,5 +205,64 @@ func TestRunnersOfAComponentAreForItsPlatforms(t *testing.T) {
 	}
 	if want := c.inputs["platforms"].Default.([]any); !slices.Equal(got, want) {
 		t.Errorf("the runners are for %v, and published are %v", got, want)
+	}
+}
+
+const gitlabDocument = "docs/gitlab.md"
+
+// pipelineBlock is an example of a pipeline: what it includes, and its jobs.
+type pipelineBlock struct {
+	Include []struct {
+		Remote string
+		Inputs map[string]any
+	}
+	Jobs map[string]struct {
+		Variables map[string]string
+		Script    []string
+	} `yaml:",inline"`
+}
+
+func TestPipelinesInTheDocumentUseInputsThatExist(t *testing.T) {
+	t.Parallel()
+	known := components(t)
+	var variables []string
+	for _, input := range slices.Concat(plan.BuildInputs(), plan.PublishInputs()) {
+		variables = append(variables, "MULTIARCH_"+strings.ToUpper(strings.ReplaceAll(input.Name, "-", "_")))
+	}
+	text := documents(t)[filepath.FromSlash(gitlabDocument)]
+	for _, name := range regexp.MustCompile(`\bMULTIARCH_[A-Z_]+`).FindAllString(text, -1) {
+		if !slices.Contains(variables, name) {
+			t.Errorf("%s: there is no input for the variable %s", gitlabDocument, name)
+		}
+	}
+	examples := blocks(text, "yaml")
+	if len(examples) == 0 {
+		t.Error("no pipeline was found")
+	}
+	for _, example := range examples {
+		var pipeline pipelineBlock
+		if err := yaml.Unmarshal([]byte(example), &pipeline); err != nil {
+			t.Errorf("%s: %v:\n%s", gitlabDocument, err, example)
+		}
+		for _, include := range pipeline.Include {
+			file, ok := strings.CutPrefix(include.Remote, "https://raw.githubusercontent.com/org/multiarch-action/v1/")
+			if !ok {
+				t.Errorf("%s: %s is not ours", gitlabDocument, include.Remote)
+			}
+			for input := range include.Inputs {
+				if _, ok := known[file].inputs[input]; !ok {
+					t.Errorf("%s: %s has no input %q", gitlabDocument, file, input)
+				}
+			}
+		}
+		for _, job := range pipeline.Jobs {
+			for _, line := range job.Script {
+				if words, err := shlex.Split(line); err != nil {
+					t.Errorf("%s: %q: %v", gitlabDocument, line, err)
+				} else if words[0] == "multiarch-action" {
+					understood(t, gitlabDocument, strings.Fields(strings.NewReplacer("$CI_REGISTRY_IMAGE:$CI_COMMIT_REF_SLUG", "registry.example.org/group/app:main").Replace(strings.Join(words[1:], " "))))
+				}
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,7 +117,7 @@ func TestGitLabPipeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"json schema validated", `a, 'b' and "c"`, "setup took", "build took", "publish took", "close took", "\x1b[32;1m2 of 2 platforms built, verified and published"} {
+	for _, text := range []string{"json schema validated", `a, 'b' and "c"`, "setup took", "build took", "publish took", "\x1b[32;1m2 of 2 platforms built, verified and published"} {
 		if !strings.Contains(log, text) {
 			t.Errorf("the log does not have %q", text)
 		}
@@ -204,6 +205,32 @@ func TestJUnitIsValid(t *testing.T) {
 		t.Fatalf("%q, %v", files, err)
 	}
 	wantJUnit(t, files...)
+}
+
+// Every pipeline of the document is one by GitLab's schema, where the jobs are that it needs.
+func TestGitLabPipelinesOfTheDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(w.root, "docs", "gitlab.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(string(text), -1)
+	if len(examples) == 0 {
+		t.Error("no pipeline was found")
+	}
+	for i, example := range examples {
+		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			t.Parallel()
+			pipeline := strings.ReplaceAll(example[1], "remote: https://raw.githubusercontent.com/org/multiarch-action/v1/", "local: /")
+			if !strings.Contains(pipeline, "include:") {
+				pipeline = "include: [{local: /templates/build.yml}]\n" + pipeline
+			}
+			dir := gitlabProject(t, pipeline, "FROM busybox\n")
+			if out, err := gitlabCI(t, dir, "localhost:1/none", "--preview").CombinedOutput(); err != nil || !strings.Contains(string(out), "json schema validated") {
+				t.Errorf("%v\n%s\n%s", err, pipeline, out)
+			}
+		})
+	}
 }
 
 // With the defaults of all inputs the components are pipelines by GitLab's schema, and GitLab refuses what no input may be.
