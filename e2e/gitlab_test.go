@@ -95,7 +95,7 @@ func gitlabCI(t *testing.T, dir, image string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), tools[0], append([]string{
-		"--force-shell-executor", "--concurrency", "1", "--variable", "CI_REGISTRY=" + w.lab["LAB_REGISTRY"], "--variable", "CI_REGISTRY_IMAGE=" + image,
+		"--force-shell-executor", "--concurrency", "1", "--variable", "CI_REGISTRY=" + strings.Split(image, "/")[0], "--variable", "CI_REGISTRY_IMAGE=" + image,
 	}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+shortTemp(t),
@@ -207,7 +207,7 @@ func TestJUnitIsValid(t *testing.T) {
 	wantJUnit(t, files...)
 }
 
-// Every pipeline of the document is one by GitLab's schema, where the jobs are that it needs.
+// Every pipeline of the document, and the example, is one by GitLab's schema, where the jobs are that it needs.
 func TestGitLabPipelinesOfTheDocument(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(w.root, "docs", "gitlab.md"))
@@ -218,6 +218,11 @@ func TestGitLabPipelinesOfTheDocument(t *testing.T) {
 	if len(examples) == 0 {
 		t.Error("no pipeline was found")
 	}
+	example, err := os.ReadFile(filepath.Join(w.root, "examples", "native-runners", "gitlab.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples = append(examples, []string{"", string(example)})
 	for i, example := range examples {
 		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
 			t.Parallel()
@@ -233,11 +238,11 @@ func TestGitLabPipelinesOfTheDocument(t *testing.T) {
 	}
 }
 
-// With the defaults of all inputs the components are pipelines by GitLab's schema, and GitLab refuses what no input may be.
+// With the defaults of all inputs a component is a pipeline by GitLab's schema (for the other the document's show it), and what no
+// input may be is refused.
 func TestGitLabComponentsByTheSchema(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, include, want string }{
-		{"defaults of build", "{local: /templates/build.yml}", "json schema validated"},
 		{"defaults of native", "{local: /templates/native.yml}", "json schema validated"},
 		{"an unknown level of verification", "{local: /templates/build.yml, inputs: {verify: some}}", "it is not in the list of allowed options"},
 		{"a list as text", "{local: /templates/build.yml, inputs: {platforms: linux/amd64}}", "provided value is not a"},

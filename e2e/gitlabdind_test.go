@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// The component reaches its engine as in a job beside docker:dind, at port 2376 by the certificates that the service makes: here by TLS in
+// The component logs in by the job's token, and reaches its engine as in a job beside docker:dind, at port 2376 by the certificates that the service makes: here by TLS in
 // front of the lab's engine, which lets nobody in without one of the client's.
 func TestGitLabDockerInDockerOverTLS(t *testing.T) {
 	t.Parallel()
@@ -33,15 +33,21 @@ func TestGitLabDockerInDockerOverTLS(t *testing.T) {
 		}
 	}
 	through := serveEngineOverTLS(t, certs, "127.0.0.1:2376")
-	image := w.lab["LAB_REGISTRY"] + "/e2e/gitlab-dind-" + strings.ToLower(rand.Text())
+	const token = "glcbt-token-of-the-job"
+	repository := "/e2e/gitlab-dind-" + strings.ToLower(rand.Text())
 	dir := gitlabProject(t, `
 include:
   - local: /templates/build.yml
     inputs: {platforms: [linux/amd64], services: [], docker-host: "tcp://127.0.0.1:2376", docker-certs: "`+certs.folder+`"}
 `, "FROM busybox\nRUN echo x > /x\n")
-	out, err := gitlabCI(t, dir, image).CombinedOutput()
-	if err != nil || digestOf(t, image+":main") == "" {
+	cmd := gitlabCI(t, dir, guarded(t, "gitlab-ci-token", token)+repository)
+	cmd.Env = append(cmd.Env, "CI_JOB_TOKEN="+token)
+	out, err := cmd.CombinedOutput()
+	if err != nil || digestOf(t, w.lab["LAB_REGISTRY"]+repository+":main") == "" {
 		t.Errorf("%v\n%s", err, out)
+	}
+	if strings.Contains(string(out), token) {
+		t.Error("the token was printed")
 	}
 	if through.Load() == 0 {
 		t.Errorf("nobody came by TLS:\n%s", out)

@@ -333,7 +333,7 @@ func (a *app) say(stage, format string, args ...any) {
 	if a.muted {
 		return
 	}
-	fmt.Fprintf(a.Stderr, "%-8s %s\n", stage, fmt.Sprintf(format, args...))
+	fmt.Fprintf(a.coloured(a.Stderr), "%-8s %s\n", stage, fmt.Sprintf(format, args...))
 }
 
 func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {
