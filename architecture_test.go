@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 
 	"internal/fingerprint": {},
 
+	"internal/ci/runner":     {}, // for tests
 	"internal/verify/corpus": {}, // for tests
 }
 

@@ -168,14 +168,22 @@ func (a *app) explain(err error, code int) {
 	}
 	a.problem(err.Error())
 	for _, l := range explanationOf(err).Lines(err.Error()) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: %s: %s\n", l.Name, l.Text)
+		a.print("multiarch-action: %s: %s\n", l.Name, l.Text)
 	}
 }
 
 func (a *app) problem(text string) {
 	if !a.host.Error("", 0, text) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: error: %s\n", text)
+		a.print("multiarch-action: error: %s\n", text)
 	}
+}
+
+// results takes text for programs that read standard output. Archives and raw documents go there directly.
+func (a *app) results() io.Writer { return a.host.Results(a.Stdout) }
+
+// print writes to people. What others wrote may be part of it, and must not act on the host.
+func (a *app) print(format string, args ...any) {
+	_, _ = io.WriteString(a.Stderr, ci.Harmless(fmt.Sprintf(format, args...))) // where stderr is broken nobody can be told
 }
 
 // terminal returns stderr if a person sits in front of it.
