@@ -231,7 +231,7 @@ func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
 	case len(problems) > 0:
 		last := len(problems) - 1
 		for _, problem := range problems[:last] {
-			v.explain(problem, ExitFailed)
+			v.explain(problem)
 		}
 		return problems[last]
 	case result.Verdict != report.VerdictGood:
