@@ -63,6 +63,16 @@ func hostVariable(prefix, input string) string {
 	return prefix + upper
 }
 
+// CI reports whether a CI host started the program, by the variables that hosts set in every job.
+func (h *Host) CI() bool {
+	for _, variable := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "BUILDKITE", "DRONE", "TEAMCITY_VERSION"} {
+		if value := h.getenv(variable); value != "" && value != "false" {
+			return true
+		}
+	}
+	return h.getenv("GITLAB_CI") != "" // gitlab-ci-local says false
+}
+
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
 // Drone), then MULTIARCH_. Empty text and the input's default are as good as none: GitHub sets every input that an action declares,
 // and where the workflow does not say it, another variable may.

@@ -60,7 +60,7 @@ func (r *run) printAnswer(answer build.Answer) error {
 	case call.Method == plan.CallCheck && text == "":
 		text = "Check complete, no warnings found."
 	}
-	if _, err := fmt.Fprintln(r.Stdout, text); err != nil {
+	if _, err := fmt.Fprintln(r.results(), text); err != nil {
 		return fmt.Errorf("standard output: writing: %w", err)
 	}
 	for _, f := range answer.Findings {

@@ -124,7 +124,7 @@ func (r *releaser) write(asJSON bool) error {
 	}
 	switch {
 	case asJSON:
-		problems = append(problems, r.result.JSON(r.Stdout))
+		problems = append(problems, r.result.JSON(r.results()))
 	case r.result.Outcome == report.Published:
 		_, err := fmt.Fprintln(r.Stdout, r.result.Image)
 		problems = append(problems, err)

@@ -168,7 +168,7 @@ func (r *run) publishReport(asJSON bool) error {
 	}
 	switch {
 	case asJSON:
-		problems = append(problems, r.report.JSON(r.Stdout))
+		problems = append(problems, r.report.JSON(r.results()))
 	case r.report.Outcome == report.Published && !r.usesStdout():
 		_, err := fmt.Fprintln(r.Stdout, r.report.Image)
 		problems = append(problems, err)

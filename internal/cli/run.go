@@ -59,6 +59,9 @@ type run struct {
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
 	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
+	for _, secret := range p.Secrets {
+		a.host.Mask(string(secret.Value))
+	}
 	if err == nil {
 		err = a.useLogins(p.Logins)
 	}
