@@ -21,6 +21,8 @@ type Host struct {
 	getenv func(string) string
 	log    io.Writer
 	action *githubactions.Action // nil anywhere but on GitHub
+
+	problems problems // to be shown when the run ends
 }
 
 // Detect finds out from the environment where the program runs. People read what is written to log.
@@ -121,31 +123,6 @@ func (h *Host) fileCommand(file, name, value string) (err error) {
 		Message: fmt.Sprintf("%s<<%s\n%s\n%s", name, marker, strings.TrimRight(value, "\n"), marker),
 	})
 	return nil
-}
-
-// Error shows a problem where the host shows problems; file and line may be empty. It reports whether the host has such a place.
-func (h *Host) Error(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
-	}
-	h.at(file, line).Errorf("%s", text)
-	return true
-}
-
-// Warning is like Error for what does not keep the run from success.
-func (h *Host) Warning(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
-	}
-	h.at(file, line).Warningf("%s", text)
-	return true
-}
-
-func (h *Host) at(file string, line int) *githubactions.Action {
-	if file == "" || line <= 0 {
-		return h.action
-	}
-	return h.action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

@@ -16,6 +16,7 @@ import (
 
 	"github.com/org/multiarch-action/internal/ci"
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/report"
 )
 
 // World is everything that the program touches.
@@ -50,6 +51,7 @@ func Run(ctx context.Context, world World) int {
 	if code != ExitOK {
 		app.explain(err, code)
 	}
+	app.host.ShowProblems()
 	return code
 }
 
@@ -166,15 +168,21 @@ func (a *app) explain(err error, code int) {
 		}
 		return
 	}
-	a.problem(err.Error())
-	for _, l := range explanationOf(err).Lines(err.Error()) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: %s: %s\n", l.Name, l.Text)
-	}
+	a.problem(err.Error(), explanationOf(err).Lines(err.Error())...)
 }
 
-func (a *app) problem(text string) {
-	if !a.host.Error("", 0, text) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: error: %s\n", text)
+// problem shows what ended the run, with what it means: on a host that shows problems as one of them, else on lines.
+func (a *app) problem(text string, meaning ...report.Line) {
+	lines := []string{text}
+	for _, l := range meaning {
+		lines = append(lines, l.Name+": "+l.Text)
+	}
+	if a.host.Ended(strings.Join(lines, "\n")) {
+		return
+	}
+	lines[0] = "error: " + text
+	for _, line := range lines {
+		fmt.Fprintf(a.Stderr, "multiarch-action: %s\n", line)
 	}
 }
 
