@@ -61,11 +61,11 @@ func notEmpty(all ...Line) []Line {
 func (e *Explanation) markdown(message string) string {
 	var b strings.Builder
 	for _, l := range e.Lines(message) {
-		text := markdownText(l.Text)
+		text := markdownText(clipped(l.Text))
 		if l.Name == "evidence" {
-			text = code(l.Text)
+			text = code(clipped(l.Text))
 		}
-		fmt.Fprintf(&b, "*%s:* %s\n\n", strings.ToUpper(l.Name[:1])+l.Name[1:], text)
+		fmt.Fprintf(&b, "**%s:** %s\n\n", strings.ToUpper(l.Name[:1])+l.Name[1:], text)
 	}
 	return b.String()
 }
