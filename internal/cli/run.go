@@ -193,7 +193,7 @@ func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 		err = nil // the platform that ended the others says why
 	}
 	err = errors.Join(err, closeDisplay())
-	r.reportWarnings()
+	r.report.Warnings = r.warnings.all
 	r.placed = f.placed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]

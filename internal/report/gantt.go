@@ -20,7 +20,7 @@ func (r *Report) gantt() string {
 	for _, s := range shown {
 		end = max(end, s.Start+s.Seconds)
 	}
-	if end == 0 {
+	if end == 0 || !r.begun() {
 		return ""
 	}
 	var b strings.Builder
@@ -57,8 +57,8 @@ func (r *Report) drawn() []Stage {
 		parts := slices.DeleteFunc(slices.Clone(byStage[stage]), func(s Stage) bool {
 			return !strings.Contains(s.Name, "/") || s.Seconds < shortPart*end && r.mark(strings.TrimPrefix(s.Name, "build/")) == ""
 		})
-		if len(parts) == 0 {
-			parts = byStage[stage][:1]
+		if whole := byStage[stage][:1]; len(parts) == 0 && whole[0].Seconds >= shortPart*end {
+			parts = whole
 		}
 		out = append(out, parts...)
 	}

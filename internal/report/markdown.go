@@ -27,7 +27,7 @@ func (r *Report) MarkdownWithin(w io.Writer, room int) error {
 	p.add(result, "table", markdownTags(r.Tags))
 	p.add(result, "fold", r.markdownUse())
 	for _, hint := range r.Hints {
-		p.add(remark, "hint", "💡 **Faster:** "+markdownText(clipped(hint.Text))+"\n\n")
+		p.add(remark, "hint", "💡 **Faster:** "+sentence(hint.Text)+"\n\n")
 	}
 	r.markdownWarnings(&p)
 	p.add(remark, "fold", r.markdownOutput())

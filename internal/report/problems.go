@@ -15,7 +15,7 @@ const fewProblems = 3
 // markdown is a failure in a fold: the instruction, what it printed last, and what that means.
 func (g failures) markdown(open bool) string {
 	f := g.Failure
-	first, rest := firstLine(f.Error)
+	first, rest := firstLine(clipped(f.Error))
 	title := fmt.Sprintf("❌ <b>%s</b> failed", named(g.platforms))
 	if f.Line > 0 {
 		title += fmt.Sprintf(" at <code>%s</code>", inHTML(fmt.Sprintf("%s:%d", f.File, f.Line)))
@@ -100,7 +100,7 @@ func (g findings) body() string {
 		case len(same) > 1:
 			columns = append(columns, name)
 		case same[0] != "":
-			fmt.Fprintf(&b, "- **%s:** %s\n", name, markdownText(clipped(same[0])))
+			fmt.Fprintf(&b, "- **%s:** %s\n", name, sentence(same[0]))
 		}
 	}
 	if b.Len() > 0 {
@@ -116,7 +116,7 @@ func (g findings) body() string {
 	for _, f := range g.all {
 		fmt.Fprintf(&b, "| %s |", markdownText(f.Platform))
 		for _, name := range columns {
-			fmt.Fprintf(&b, " %s |", markdownText(clipped(field(f, name))))
+			fmt.Fprintf(&b, " %s |", sentence(field(f, name)))
 		}
 		b.WriteString("\n")
 	}
@@ -165,12 +165,12 @@ func (w Warning) markdown() string {
 	}
 	body := ""
 	for _, line := range w.Detail {
-		body += markdownText(clipped(line)) + "\n\n"
+		body += sentence(line) + "\n\n"
 	}
 	if strings.HasPrefix(w.URL, "https://") && !strings.ContainsAny(w.URL, " <>()\n") {
 		body += "[What it means](" + w.URL + ")\n\n"
 	}
-	return fold(false, title+" "+inHTML(w.Text), cmp.Or(body, markdownText(clipped(w.Text))+"\n\n"))
+	return fold(false, title+" "+inHTML(w.Text), cmp.Or(body, sentence(w.Text)+"\n\n"))
 }
 
 // maxNames is how many platforms the first line of a problem names.

@@ -26,7 +26,7 @@ func visible(text string) string {
 
 // inCell is text on one short line.
 func inCell(text string) string {
-	text = strings.Join(strings.Fields(visible(text)), " ")
+	text = strings.Join(strings.Fields(visible(beginning(text, longestSentence))), " ")
 	if runes := []rune(text); len(runes) > 40 {
 		text = string(runes[:39]) + "…"
 	}
@@ -42,15 +42,23 @@ func firstLine(text string) (first string, rest []string) {
 	return first, rest
 }
 
-// longestText is how much of one text a page shows, in bytes.
-const longestText = 16 << 10
+// How much of one text a page shows, in bytes: of what is quoted as a block, and of a sentence.
+const (
+	longestText     = 8 << 10
+	longestSentence = 2 << 10
+)
 
 // clipped is as much of the beginning of a text as a page shows.
-func clipped(text string) string {
-	if len(text) <= longestText {
+func clipped(text string) string { return beginning(text, longestText) }
+
+// sentence is text that others wrote, on one line that may be long, and stands for itself.
+func sentence(text string) string { return markdownText(beginning(text, longestSentence)) }
+
+func beginning(text string, longest int) string {
+	if len(text) <= longest {
 		return text
 	}
-	end := longestText
+	end := longest
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}
@@ -85,7 +93,7 @@ func fenceAs(language, text string) string {
 
 // code quotes text inside a line of Markdown.
 func code(text string) string {
-	text = strings.Join(strings.Fields(visible(text)), " ")
+	text = strings.Join(strings.Fields(visible(beginning(text, longestSentence))), " ")
 	if text == "" {
 		return ""
 	}
@@ -139,7 +147,7 @@ const longestTitle = 300
 
 // inHTML makes text that others wrote stand for itself in HTML, on one line.
 func inHTML(text string) string {
-	text = strings.Join(strings.Fields(visible(text)), " ")
+	text = strings.Join(strings.Fields(visible(beginning(text, longestSentence))), " ")
 	if runes := []rune(text); len(runes) > longestTitle {
 		text = string(runes[:longestTitle-1]) + "…"
 	}
