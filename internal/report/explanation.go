@@ -65,7 +65,7 @@ func (e *Explanation) markdown(message string) string {
 		if l.Name == "evidence" {
 			text = code(l.Text)
 		}
-		fmt.Fprintf(&b, "**%s:** %s\n\n", strings.ToUpper(l.Name[:1])+l.Name[1:], text)
+		fmt.Fprintf(&b, "**%s:** %s\n\n", capital(l.Name), text)
 	}
 	return b.String()
 }

@@ -22,7 +22,7 @@ func (r *Report) MarkdownWithin(w io.Writer, room int) error {
 		p.add(table, "table", r.markdownTable()+r.markdownLegend())
 	}
 	if phrase := r.attested(); phrase != "" {
-		p.add(result, "line", markdownText(strings.ToUpper(phrase[:1])+phrase[1:])+".\n\n")
+		p.add(result, "line", markdownText(capital(phrase))+".\n\n")
 	}
 	p.add(result, "table", markdownTags(r.Tags))
 	p.add(result, "fold", r.markdownUse())
@@ -45,7 +45,7 @@ func (r *Report) good() bool {
 // markdownHead is the verdict: what it is about, how it ended, and the reference with its digest, to be copied.
 func (r *Report) markdownHead() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n**%s** in %s\n\n", r.sign(), r.verdict(), markdownText(r.headline()), duration(r.Seconds))
+	fmt.Fprintf(&b, "### %s %s\n\n**%s** in %s\n\n", r.sign(), r.verdict(), markdownText(capital(r.headline())), duration(r.Seconds))
 	switch {
 	case r.Image != "":
 		b.WriteString(fence(r.Image))
@@ -57,7 +57,7 @@ func (r *Report) markdownHead() string {
 
 // verdict is the end of the run in a word or two, and the image that it was about.
 func (r *Report) verdict() string {
-	words := map[Outcome]string{Published: "Published", Built: "Built", Staged: "Built and handed over", Cancelled: "Cancelled", Rejected: "Not good"}[r.Outcome]
+	words := map[Outcome]string{Published: "Published", Built: "Built", Staged: "Built and handed over", Cancelled: "Cancelled", Rejected: "Rejected"}[r.Outcome]
 	switch {
 	case words == "":
 		words = "Failed"
@@ -159,7 +159,7 @@ func (r *Report) markdownOutput() string {
 
 // more reports whether a test printed more than a cell of a table shows.
 func (t *SmokeTest) more() bool {
-	return t != nil && (len(t.Output) > 1 || len(t.Output) == 1 && inCell(t.Output[0]) != strings.TrimSpace(t.Output[0]))
+	return t != nil && (len(t.Output) > 1 || len(t.Output) == 1 && shortened(t.Output[0], longestTest) != strings.TrimSpace(t.Output[0]))
 }
 
 // paragraph writes a text of one line as such, and what follows as a block.

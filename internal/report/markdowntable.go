@@ -17,6 +17,9 @@ type column struct {
 	cell         func(Platform) string
 }
 
+// longestTest is how many characters of a smoke test's output keep the table on a page. The whole is below it.
+const longestTest = 24
+
 // markdownTable has a row for each platform. A column that says nothing of any platform is not there.
 func (r *Report) markdownTable() string {
 	columns := []column{
@@ -28,7 +31,7 @@ func (r *Report) markdownTable() string {
 		{"Built", ":--", r.builtCell},
 		{"Time", "--:", func(p Platform) string { return unbroken(duration(p.Seconds)) }},
 		{"Checks", "--:", r.checksCell},
-		{"Smoke test", ":--", func(p Platform) string { return cell(p.tests()) }},
+		{"Smoke test", ":--", func(p Platform) string { return unbroken(cell(shortened(p.tests(), longestTest))) }},
 	}
 	rows := make([][]string, len(r.Platforms))
 	columns = slices.DeleteFunc(columns, func(c column) bool {
@@ -171,7 +174,7 @@ func (r *Report) checksCell(p Platform) string {
 func (r *Report) markdownLegend() string {
 	var parts []string
 	if c := r.Compared; c != nil {
-		text := fmt.Sprintf("Change: of the compressed size, against what %s was before (%s)", code(c.Tag), code(shortDigest(c.Digest)))
+		text := fmt.Sprintf("Change: compressed size against %s as it was before (%s)", code(c.Tag), code(shortDigest(c.Digest)))
 		if len(c.Gone) > 0 {
 			text += ", which had " + markdownText(strings.Join(c.Gone, ", ")) + ", too"
 		}

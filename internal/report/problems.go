@@ -36,17 +36,17 @@ func (g failures) markdown(open bool) string {
 	return fold(open, title+": "+inHTML(first), body)
 }
 
-// findings are those that say the same of several platforms: of one check, at one path.
+// findings are those of one check at one path, usually on several platforms.
 type findings struct{ all []plan.Finding }
 
-// grouped puts findings together that differ in nothing but the platform and what is said of it, in the order of the first.
+// grouped puts findings together that differ in nothing but the platform and what is said of it, in the order of the first. Those about
+// the whole are apart from those about a platform.
 func grouped(all []plan.Finding) []findings {
 	var out []findings
 	for _, f := range all {
 		same := func(g findings) bool {
 			first := g.all[0]
-			return first.Check == f.Check && first.Path == f.Path && first.Severity == f.Severity && first.Ignored == f.Ignored &&
-				f.Platform != "" && !slices.ContainsFunc(g.all, func(other plan.Finding) bool { return other.Platform == f.Platform })
+			return first.Check == f.Check && first.Path == f.Path && first.Severity == f.Severity && first.Ignored == f.Ignored && (first.Platform == "") == (f.Platform == "")
 		}
 		if i := slices.IndexFunc(out, same); i >= 0 {
 			out[i].all = append(out[i].all, f)
@@ -61,8 +61,10 @@ func grouped(all []plan.Finding) []findings {
 func (g findings) platforms() []string {
 	var out []string
 	for _, f := range g.all {
-		if f.Platform != "" {
-			out = append(out, f.Platform)
+		for name := range strings.SplitSeq(f.Platform, ", ") { // what was found before the build may be about several
+			if name != "" && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
 		}
 	}
 	return out
@@ -112,16 +114,23 @@ func (g findings) body() string {
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "| platform | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
-	for _, f := range g.all {
+	fmt.Fprintf(&b, "| platform | %s |\n|:--|%s\n", strings.Join(columns, " | "), strings.Repeat(":--|", len(columns)))
+	for _, f := range g.all[:min(len(g.all), maxFindingRows)] {
 		fmt.Fprintf(&b, "| %s |", markdownText(f.Platform))
 		for _, name := range columns {
 			fmt.Fprintf(&b, " %s |", sentence(field(f, name)))
 		}
 		b.WriteString("\n")
 	}
-	return b.String() + "\n"
+	b.WriteString("\n")
+	if left := len(g.all) - maxFindingRows; left > 0 {
+		fmt.Fprintf(&b, "And %d more: the JSON report holds all.\n\n", left)
+	}
+	return b.String()
 }
+
+// maxFindingRows is how many rows a table of findings has: some checks compare each platform with each.
+const maxFindingRows = 20
 
 // findingFields are the names of a finding's texts in their order.
 var findingFields = []string{"layer", "expected", "found", "why", "fix", "policy"}

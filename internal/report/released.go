@@ -133,12 +133,12 @@ func (r *Released) MarkdownWithin(w io.Writer, room int) error {
 
 func (r *Released) markdownHead() string {
 	sign := map[Outcome]string{Published: "✅", Cancelled: "⏹️"}[r.Outcome]
-	words := map[Outcome]string{Published: "Published", Cancelled: "Cancelled", Rejected: "Not good"}[r.Outcome]
+	words := map[Outcome]string{Published: "Published", Cancelled: "Cancelled", Rejected: "Rejected"}[r.Outcome]
 	name := ""
 	if len(r.Tags) > 0 {
 		name = code(r.Tags[0].Name)
 	}
-	text := fmt.Sprintf("### %s %s\n\n**%s** in %s\n\n", cmp.Or(sign, "❌"), strings.TrimSpace(cmp.Or(words, "Failed")+" "+name), markdownText(r.headline()), duration(r.Seconds))
+	text := fmt.Sprintf("### %s %s\n\n**%s** in %s\n\n", cmp.Or(sign, "❌"), strings.TrimSpace(cmp.Or(words, "Failed")+" "+name), markdownText(capital(r.headline())), duration(r.Seconds))
 	if r.Image != "" {
 		text += fence(r.Image)
 	}

@@ -25,10 +25,13 @@ func visible(text string) string {
 }
 
 // inCell is text on one short line.
-func inCell(text string) string {
+func inCell(text string) string { return shortened(text, 40) }
+
+// shortened is text on one line of so many characters at most.
+func shortened(text string, longest int) string {
 	text = strings.Join(strings.Fields(visible(beginning(text, longestSentence))), " ")
-	if runes := []rune(text); len(runes) > 40 {
-		text = string(runes[:39]) + "…"
+	if runes := []rune(text); len(runes) > longest {
+		text = string(runes[:longest-1]) + "…"
 	}
 	return text
 }
@@ -145,13 +148,12 @@ var htmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 // longestTitle is how much of a text stands in a title, in characters.
 const longestTitle = 300
 
+// capital is a text of ours as the beginning of a sentence.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
 // inHTML makes text that others wrote stand for itself in HTML, on one line.
 func inHTML(text string) string {
-	text = strings.Join(strings.Fields(visible(beginning(text, longestSentence))), " ")
-	if runes := []rune(text); len(runes) > longestTitle {
-		text = string(runes[:longestTitle-1]) + "…"
-	}
-	return htmlEscapes.Replace(text)
+	return htmlEscapes.Replace(shortened(text, longestTitle))
 }
 
 // unbroken is text of ours that stays on one line of a cell.
