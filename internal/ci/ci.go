@@ -22,6 +22,8 @@ type Host struct {
 	getenv func(string) string
 	log    io.Writer
 	action *githubactions.Action // nil anywhere but on GitHub
+
+	problems problems // to be shown when the run ends
 }
 
 // Detect finds out from the environment where the program runs. People read what is written to log.
@@ -147,24 +149,6 @@ func (h *Host) fileCommand(file, name, value string) (err error) {
 	return nil
 }
 
-// Error shows a problem where the host shows problems; file and line may be empty. It reports whether the host has such a place.
-func (h *Host) Error(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
-	}
-	h.at(file, line).Errorf("%s", text)
-	return true
-}
-
-// Warning is like Error for what does not keep the run from success.
-func (h *Host) Warning(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
-	}
-	h.at(file, line).Warningf("%s", text)
-	return true
-}
-
 // Debug returns what shows lines for whoever looks for the cause of a problem, which RUNNER_DEBUG=1 asks for, as GitHub's runner sets it
 // where debug logging is enabled; otherwise nil.
 func (h *Host) Debug() func(text string) {
@@ -175,13 +159,6 @@ func (h *Host) Debug() func(text string) {
 		return func(text string) { h.action.Debugf("%s", text) }
 	}
 	return func(text string) { fmt.Fprintln(h.log, "debug:", text) }
-}
-
-func (h *Host) at(file string, line int) *githubactions.Action {
-	if file == "" || line <= 0 {
-		return h.action
-	}
-	return h.action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
 }
 
 // Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded

@@ -205,17 +205,23 @@ func TestErrorsAreShownWhereTheHostShowsThem(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			if !github(&log, nil).Error(test.file, test.line, test.text) {
+			host := github(&log, nil)
+			if !host.Error(test.file, test.line, test.text) {
 				t.Error("Error() on GitHub reports no place for it")
 			}
+			host.ShowProblems()
 			if got := log.String(); got != test.want {
 				t.Errorf("the log is %q, want %q", got, test.want)
 			}
 		})
 	}
 	var log bytes.Buffer
-	if ci.Detect(func(string) string { return "" }, &log).Error("", 0, "x") || log.Len() > 0 {
-		t.Errorf("Error() on a terminal wrote %q, want nothing", log.String())
+	host := ci.Detect(func(string) string { return "" }, &log)
+	if host.Error("", 0, "x") {
+		t.Error("Error() on a terminal reports a place for it")
+	}
+	if host.ShowProblems(); log.Len() > 0 {
+		t.Errorf("ShowProblems() on a terminal wrote %q, want nothing", log.String())
 	}
 }
 

@@ -60,6 +60,7 @@ func Run(ctx context.Context, world World) int {
 	default:
 		app.explain(err)
 	}
+	app.host.ShowProblems()
 	return code
 }
 
@@ -197,15 +198,21 @@ func (a *app) explain(err error) {
 		}
 		return
 	}
-	a.problem(err.Error())
-	for _, l := range explanationOf(err).Lines(err.Error()) {
-		a.print("multiarch-action: %s: %s\n", l.Name, l.Text)
-	}
+	a.problem(err.Error(), explanationOf(err).Lines(err.Error())...)
 }
 
-func (a *app) problem(text string) {
-	if !a.host.Error("", 0, text) {
-		a.print("multiarch-action: error: %s\n", text)
+// problem shows what ended the run, with what it means: on a host that shows problems as one of them, else on lines.
+func (a *app) problem(text string, meaning ...report.Line) {
+	lines := []string{text}
+	for _, l := range meaning {
+		lines = append(lines, l.Name+": "+l.Text)
+	}
+	if a.host.Ended(strings.Join(lines, "\n")) {
+		return
+	}
+	lines[0] = "error: " + text
+	for _, line := range lines {
+		a.print("multiarch-action: %s\n", line)
 	}
 }
 

@@ -88,6 +88,10 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
+	r.registry.Replaced = r.replaced
+	if len(p.Tags) > 0 {
+		r.report.Reference = p.Tags[0].Name()
+	}
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
 	}
@@ -122,6 +126,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
 	r.report.Hints = r.hints()
+	r.countSteps()
 	err = errors.Join(err, r.stage("close", func() error { return r.close(ctx) }))
 	r.report.Stages = r.timeline.Stages()
 	return errors.Join(err, r.publishReport(asJSON))
@@ -203,7 +208,7 @@ func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 		err = nil // the platform that ended the others says why
 	}
 	err = errors.Join(err, closeDisplay())
-	r.reportWarnings()
+	r.report.Warnings = r.warnings.all
 	r.placed = f.placed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]
