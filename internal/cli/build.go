@@ -25,6 +25,7 @@ func (a *app) buildCommand() *cobra.Command {
 		return a.build(ctx, p, asJSON)
 	})
 	cmd.Use = "build [flags] [CONTEXT]"
+	cmd.Aliases = []string{"b"} // as docker buildx has it
 	cmd.Short = "Build, verify, push and tag an image for many platforms"
 	cmd.Long = `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
 read it back, and move the tags.
@@ -40,7 +41,7 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`
   multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
 	shortFlag(cmd, "check", "", "short for --call check", "call", string(plan.CallCheck))
-	shortFlag(cmd, "quiet", "q", "short for --progress quiet", "progress", string(plan.ProgressQuiet))
+	cmd.Flags().BoolP(quietFlag, "q", false, "print nothing but the image's ID on success, as with --progress quiet")
 	cmd.Flags().Bool("json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
 	return cmd
 }
@@ -59,18 +60,17 @@ or an engine. On GitHub the outputs version, tags, labels, annotations and json 
 // planned makes a command of one that does something with a plan. It gets the flags of all inputs of the build; the command adds json.
 func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) error) *cobra.Command {
 	var inputs plan.Inputs
+	var notes []string
 	cmd := &cobra.Command{
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("one context at most, and %d are given: %q", len(args), args)}
-			}
-			return nil
-		},
+		Args: oneContext,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				inputs.Context = args[0]
 			}
 			defer a.stdin.close()
+			if err := beQuiet(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
 				return err
 			}
@@ -78,6 +78,7 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 			if err != nil {
 				return err
 			}
+			p.Notes = append(p.Notes, notes...)
 			asJSON, err := cmd.Flags().GetBool("json")
 			if err == nil {
 				err = a.streams(p, asJSON)
@@ -89,6 +90,7 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 		},
 	}
 	inputFlags(cmd, plan.BuildInputs(), &inputs)
+	peerFlags(cmd, &notes)
 	cmd.Flags().SortFlags = false
 	return cmd
 }

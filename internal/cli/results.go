@@ -148,7 +148,8 @@ func (r *run) verdict() error {
 // publishReport writes the report everywhere that it is wanted.
 func (r *run) publishReport(asJSON bool) error {
 	problems := []error{r.outputs()}
-	if !r.muted {
+	good := r.report.Outcome == report.Published || r.report.Outcome == report.Built
+	if !r.muted || r.plan.Progress.Silent() && !good {
 		foreign := r.host.Foreign() // the report quotes what the build printed
 		problems = append(problems, r.report.Terminal(foreign), foreign.Close())
 	}
@@ -166,14 +167,25 @@ func (r *run) publishReport(asJSON bool) error {
 	if summary != "" {
 		problems = append(problems, writeFile(summary, os.O_APPEND, r.report.Markdown))
 	}
-	switch {
-	case asJSON:
+	if asJSON {
 		problems = append(problems, r.report.JSON(r.Stdout))
-	case r.report.Outcome == report.Published && !r.usesStdout():
-		_, err := fmt.Fprintln(r.Stdout, r.report.Image)
+	} else if text := r.result(); text != "" && !r.usesStdout() {
+		_, err := fmt.Fprintln(r.Stdout, text)
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// result is the line that a program reads of standard output: the first tag with the digest, or, as docker buildx build --quiet has it, the
+// image's ID.
+func (r *run) result() string {
+	switch good := r.report.Outcome == report.Published || r.report.Outcome == report.Built; {
+	case good && r.plan.Progress == plan.ProgressQuiet:
+		return r.report.ImageID
+	case r.report.Outcome == report.Published && r.plan.Progress != plan.ProgressNone:
+		return r.report.Image
+	}
+	return ""
 }
 
 func writeFile(path string, mode int, write func(io.Writer) error) error {

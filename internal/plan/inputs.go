@@ -33,6 +33,7 @@ type Inputs struct {
 	Ulimit         []string
 	CgroupParent   string
 	Allow          []string
+	Resources      []string
 
 	CacheFrom []string
 	CacheTo   []string
@@ -361,7 +362,7 @@ func outputInputs() []Input {
 		},
 		{
 			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto",
-			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet; rawjson: BuildKit's messages as JSON",
+			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet: the image's ID alone; none; rawjson: BuildKit's messages as JSON",
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}

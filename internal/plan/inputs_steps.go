@@ -21,6 +21,8 @@ type Steps struct {
 	NoCache       bool     `json:"noCache,omitempty"`
 	NoCacheStages []string `json:"noCacheFilters,omitempty"`
 	Pull          bool     `json:"pull,omitempty"` // look for newer base images, also where the builder has one
+	// Resources are limits of each RUN, by the names of BuildKit's frontend.
+	Resources map[string]string `json:"resources,omitempty"`
 	// Entitlements are what steps may do beyond their sandbox, by BuildKit's names.
 	Entitlements []string `json:"allow,omitempty"`
 }
@@ -64,6 +66,10 @@ func stepInputs() []Input {
 			Name: "allow", Flag: "allow", Kind: KindList, whole: true, Help: "what RUN may do beyond its sandbox: network.host, security.insecure or device; or buildx.local.delete for mode=delete of an output",
 			list: func(in *Inputs) *[]string { return &in.Allow },
 		},
+		{
+			Name: "resources", Flag: "resource", Kind: KindLines, Help: "limit of each RUN, for example memory=2g or cpu-quota=50000 (BuildKit 0.33 or newer)",
+			list: func(in *Inputs) *[]string { return &in.Resources },
+		},
 	}
 }
 
@@ -75,6 +81,7 @@ func (r *reader) steps() Steps {
 		Pull:          r.boolean("--pull", r.in.Pull),
 		Hosts:         r.hosts(),
 		Ulimits:       r.ulimits(),
+		Resources:     r.resources(),
 		Entitlements:  r.entitlements(),
 	}
 	switch r.in.Network {

@@ -23,6 +23,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		ByDigest:      to.ByDigest,
 		Form:          to.Form,
 		Load:          to.Load,
+		LoadNames:     to.LoadNames,
 		Outputs:       to.Outputs,
 		Attest:        r.attestations(to),
 		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
@@ -44,7 +45,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		Report:        in.Report,
 		IIDFile:       in.IIDFile,
 		MetadataFile:  in.MetadataFile,
-		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
+		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressNone, ProgressRawJSON),
 		JUnit:         in.JUnit,
 	}
 	r.platformByDefault(p)
@@ -247,7 +248,7 @@ func (r *reader) contradictions(p *Plan) {
 	if p.Load && p.Staged != nil {
 		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
-	if p.Load && len(r.in.Tags) == 0 && !r.rules {
+	if p.Load && len(r.in.Tags) == 0 && len(p.LoadNames) == 0 && !r.rules {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")
 	}
 }
