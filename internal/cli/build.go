@@ -18,9 +18,13 @@ import (
 
 func (a *app) buildCommand() *cobra.Command {
 	var dryRun bool
-	cmd := a.planned(func(ctx context.Context, p *plan.Plan, asJSON bool) error {
+	cmd := a.planned(func(ctx context.Context, p *plan.Plan, inputs plan.Inputs, asJSON bool) error {
 		if dryRun {
 			return a.printPlan(p, asJSON)
+		}
+		p, err := a.forBuilder(ctx, p, inputs)
+		if err != nil {
+			return err
 		}
 		return a.build(ctx, p, asJSON)
 	})
@@ -47,7 +51,7 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`
 }
 
 func (a *app) planCommand() *cobra.Command {
-	cmd := a.planned(func(_ context.Context, p *plan.Plan, asJSON bool) error { return a.printPlan(p, asJSON) })
+	cmd := a.planned(func(_ context.Context, p *plan.Plan, _ plan.Inputs, asJSON bool) error { return a.printPlan(p, asJSON) })
 	cmd.Use = "plan [flags] [CONTEXT]"
 	cmd.Short = "Print what build would do: platforms, tags, labels, version"
 	cmd.Long = `Print what build would do with the same flags and environment, and do nothing. Nothing is asked of a registry
@@ -58,9 +62,8 @@ or an engine. On GitHub the outputs version, tags, labels, annotations and json 
 }
 
 // planned makes a command of one that does something with a plan. It gets the flags of all inputs of the build; the command adds json.
-func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) error) *cobra.Command {
+func (a *app) planned(do func(ctx context.Context, p *plan.Plan, inputs plan.Inputs, asJSON bool) error) *cobra.Command {
 	var inputs plan.Inputs
-	var notes []string
 	cmd := &cobra.Command{
 		Args: oneContext,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -78,7 +81,6 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 			if err != nil {
 				return err
 			}
-			p.Notes = append(p.Notes, notes...)
 			asJSON, err := cmd.Flags().GetBool("json")
 			if err == nil {
 				err = a.streams(p, asJSON)
@@ -86,11 +88,11 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 			if err != nil {
 				return err
 			}
-			return do(cmd.Context(), p, asJSON)
+			return do(cmd.Context(), p, inputs, asJSON)
 		},
 	}
 	inputFlags(cmd, plan.BuildInputs(), &inputs)
-	peerFlags(cmd, &notes)
+	peerFlags(cmd, &a.notes)
 	cmd.Flags().SortFlags = false
 	return cmd
 }
@@ -187,6 +189,9 @@ func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) 
 		return nil, err
 	}
 	p, err := plan.New(inputs, world)
+	if err == nil {
+		p.Notes = append(p.Notes, a.notes...)
+	}
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}

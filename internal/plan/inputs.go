@@ -130,7 +130,7 @@ func imageInputs() []Input {
 			text: func(in *Inputs) *string { return &in.File },
 		},
 		{
-			Name: "platforms", Flag: "platform", Kind: KindList, Help: "platforms to build, for example linux/amd64,linux/arm64 (default: this machine's)",
+			Name: "platforms", Flag: "platform", Kind: KindList, Help: "platforms to build, for example linux/amd64,linux/arm64 (default: that of the builder)",
 			list: func(in *Inputs) *[]string { return &in.Platforms },
 		},
 		{

@@ -164,8 +164,12 @@ func (r *reader) platformByDefault(p *Plan) {
 	}
 	source, native := r.world.Getenv(platformVariable), r.world.Machine
 	if source == "" {
-		p.Platforms = []Platform{native}
-		p.Notes = append(p.Notes, fmt.Sprintf("no platform is named, so the image is for this machine's, %s; for more write --platform linux/amd64,linux/arm64", native))
+		p.Platforms, p.ByDefault = []Platform{native}, true
+		text := "no platform is named, so the image is for this machine's, " + native.String()
+		if b := strings.TrimSpace(r.in.Builder); b == builderNone || looksLikeEndpoint(b) {
+			text = "no platform is named, so the image is for the builder's own, which it is asked for when it builds"
+		}
+		p.Notes = append(p.Notes, text+"; for more write --platform linux/amd64,linux/arm64")
 		return
 	}
 	platform, err := ParsePlatform(source)

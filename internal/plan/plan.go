@@ -21,6 +21,7 @@ type Plan struct {
 	Target         string              `json:"target,omitempty"`
 	Call           Call                `json:"call,omitzero"`
 	Platforms      []Platform          `json:"platforms"`
+	ByDefault      bool                `json:"-"`                           // no platform was named, and it is this machine's
 	Overrides      map[string]Override `json:"platformOverrides,omitempty"` // by platform
 	BuildArgs      []BuildArg          `json:"buildArgs,omitempty"`
 	Labels         []Label             `json:"labels,omitempty"`
