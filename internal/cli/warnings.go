@@ -37,7 +37,7 @@ func (w *warnings) fresh(said []*buildkit.VertexWarning) []*buildkit.VertexWarni
 func (r *run) reportWarnings() {
 	r.report.Warnings = r.warnings.all
 	for _, w := range r.warnings.all {
-		r.host.Warning(r.shownFile(w.File), w.Line, warningText(w.Text, w.URL))
+		r.host.Lint(r.shownFile(w.File), w.Line, warningText(w.Text, w.URL))
 	}
 }
 
