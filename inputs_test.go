@@ -27,7 +27,7 @@ type shown struct {
 var everyInput = []shown{
 	{input: "context", effect: "TestContextsThatAreNoFolder", wrong: "nowhere", want: `context "nowhere": there is no such folder; name the folder that holds what the Dockerfile copies`},
 	{input: "file", effect: "TestEngineIsGivenWhatItCanHold", wrong: "gone", want: `--file "gone": there is no such Dockerfile; name it with --file, relative to the working directory`},
-	{input: "platforms", effect: "TestHelloIsProvedAndPublishedForEightPlatforms", wrong: "linux/arm46", want: `64`, want: `--platform "linux/arm46": "arm46" is not an architecture of linux images; did you mean linux/arm64?`},
+	{input: "platforms", effect: "TestHelloIsProvedAndPublishedForEightPlatforms", wrong: "linux/arm46", want: `--platform "linux/arm46": "arm46" is not an architecture of linux images; did you mean linux/arm64?`},
 	{input: "tags", effect: "TestSeveralTagsAndRepositoriesGetOneDigest", wrong: "ghcr.io/Owner/app:1", want: `--tag "ghcr.io/Owner/app:1": a repository has no capital letters; write ghcr.io/owner/app:1`},
 	{input: "target", effect: "TestPolicyFileDecidesAboutATarget", later: "TestPolicyFileDecidesAboutATarget"},
 	{input: "call", effect: "TestCallAsksAboutTheDockerfile", wrong: "lnit", want: `--call "lnit": it is not one of the known values; write build, check, outline or targets, and behind it ,format=json for JSON`},
