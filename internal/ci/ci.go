@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
@@ -109,9 +110,9 @@ func (h *Host) InTerms(problem plan.InputError, inputs []plan.Input) plan.InputE
 	return problem
 }
 
-// SummaryFile is where the host collects Markdown, or nothing.
+// SummaryFile is where the host collects Markdown, or nothing: also where docker/build-push-action is told to write no summary.
 func (h *Host) SummaryFile() string {
-	if h.action == nil {
+	if h.action == nil || h.off("DOCKER_BUILD_SUMMARY") {
 		return ""
 	}
 	return h.getenv("GITHUB_STEP_SUMMARY")
@@ -172,6 +173,17 @@ func (h *Host) Section(name, title string, collapsed bool) (end func()) {
 		return h.gitlabSection(name, title, collapsed)
 	}
 	return func() {}
+}
+
+// Lint is like Warning for what a check of the Dockerfile found, unless docker/build-push-action is told not to show that.
+func (h *Host) Lint(file string, line int, text string) bool {
+	return !h.off("DOCKER_BUILD_CHECKS_ANNOTATIONS") && h.Warning(file, line, text)
+}
+
+// off reports whether a variable that is on by default says otherwise.
+func (h *Host) off(name string) bool {
+	on, err := strconv.ParseBool(h.getenv(name))
+	return err == nil && !on
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

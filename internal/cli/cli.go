@@ -80,7 +80,8 @@ type app struct {
 	keychain   authn.Keychain          // who we are for registries; nil: whom docker's configuration says
 	muted      bool                    // nothing is said, because programs read standard error
 	stdin      *stdin
-	understood bool // the command line; what goes wrong from then on is not the request's fault
+	notes      []string // about flags, for the plan
+	understood bool     // the command line; what goes wrong from then on is not the request's fault
 }
 
 // arguments are those of the command line; without any, what the host wants of a plugin.

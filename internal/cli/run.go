@@ -70,7 +70,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	raw := make([]byte, 6)
 	_, _ = rand.Read(raw) // never fails
-	if p.Progress == plan.ProgressRawJSON {
+	if p.Progress == plan.ProgressRawJSON || p.Progress.Silent() {
 		muted := *a
 		muted.muted, a = true, &muted
 	}
@@ -249,7 +249,7 @@ func (r *run) cacheProblem(p *build.CacheProblem) {
 func (r *run) display(ctx context.Context) (display progress.Display, closeDisplay func() error, err error) {
 	file, terminal := r.terminal()
 	switch mode := r.plan.Progress; {
-	case mode == plan.ProgressQuiet:
+	case mode.Silent():
 		display = progress.Quiet()
 	case mode == plan.ProgressTTY || mode == plan.ProgressAuto && terminal && r.host.SummaryFile() == "":
 		display = progress.Live(r.Stderr, func() (columns, lines int) {

@@ -15,6 +15,7 @@ type Annotation struct {
 	File     string        // as BuildKit names it; empty: none
 	Line     int
 	Text     string
+	Lint     bool // a check of the Dockerfile says so
 }
 
 // Annotations are the problems of the run, the worst first. What is the same on several platforms is one.
@@ -25,7 +26,7 @@ func (r *Report) Annotations() []Annotation {
 		if r.allowed(f.platforms) {
 			severity = plan.SeverityWarning
 		}
-		out = append(out, Annotation{severity, f.File, f.Line, f.names() + ": " + f.Failure.Error})
+		out = append(out, Annotation{Severity: severity, File: f.File, Line: f.Line, Text: f.names() + ": " + f.Failure.Error})
 	}
 	out = append(out, annotationsOf(r.all(), r.allowed)...)
 	for _, name := range r.Missing {
@@ -36,7 +37,7 @@ func (r *Report) Annotations() []Annotation {
 		if w.URL != "" {
 			text += " (" + w.URL + ")"
 		}
-		out = append(out, Annotation{plan.SeverityWarning, w.File, w.Line, text})
+		out = append(out, Annotation{plan.SeverityWarning, w.File, w.Line, text, true})
 	}
 	return worstFirst(out)
 }
