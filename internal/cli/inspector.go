@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/org/multiarch-action/internal/build"
-	"github.com/org/multiarch-action/internal/folder"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/setup"
 	"github.com/org/multiarch-action/internal/verify"
@@ -110,29 +109,4 @@ func (a *app) inspectorCommand() *cobra.Command {
 			return a.inspectFolder(cmd.Context(), args[0], args[1], strings.Join(args[2:], ""))
 		},
 	}
-}
-
-// inspectFolder looks at the files of an image that is mounted at a folder, and writes what it found into a file.
-func (a *app) inspectFolder(ctx context.Context, dir, answer, text string) (err error) {
-	var request versionedRequest
-	if err := json.Unmarshal([]byte(text), &request); err != nil {
-		return fmt.Errorf("request to look at files: reading: %w", err)
-	}
-	if version := a.version(); version != request.Version {
-		return fmt.Errorf("request to look at files: it is of version %s, and this program is %s", request.Version, version)
-	}
-	files, err := folder.Open(dir)
-	if err != nil {
-		return fmt.Errorf("files of the image: %w", err)
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	inspection, err := verify.InspectFiles(ctx, request.Request, folderFiles(files))
-	if err != nil {
-		return err
-	}
-	found, err := json.Marshal(inspection)
-	if err != nil {
-		return fmt.Errorf("what was found in files: encoding: %w", err)
-	}
-	return os.WriteFile(answer, found, 0o600)
 }

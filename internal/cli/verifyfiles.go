@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 
-	"github.com/org/multiarch-action/internal/folder"
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/verify"
 )
@@ -30,13 +29,6 @@ func (f filesOf[F]) Stat(ctx context.Context, path string) (verify.File, error) 
 // Walk visits all files below a folder.
 func (f filesOf[F]) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
 	return f.fileSource.Walk(ctx, root, func(path string, file F) error { return visit(path, f.in(file)) })
-}
-
-// folderFiles are files in a folder.
-func folderFiles(files *folder.Files) filesOf[folder.File] {
-	return filesOf[folder.File]{files, func(f folder.File) verify.File {
-		return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
-	}}
 }
 
 // layerFiles are files that were read from layers.
