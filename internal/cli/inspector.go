@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,8 +35,8 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 		return verify.Inspect(ctx, v.level, p, config, snapshot{files})
 	}
 	remembered := files.Inspectable() == nil && files.Cached(ctx)
-	if !remembered && seemsSmall(ctx, files) {
-		findings, programs, err := verify.Inspect(ctx, v.level, p, config, snapshot{files.AtMost(fewRequests)})
+	if few := files.AtMost(fewRequests); !remembered && seemsSmall(ctx, few) {
+		findings, programs, err := verify.Inspect(ctx, v.level, p, config, snapshot{few})
 		if !errors.Is(err, build.ErrManyRequests) {
 			return findings, programs, err
 		}
@@ -53,6 +54,9 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 
 // seemsSmall guesses. An image that has many files elsewhere is found out by the number of requests.
 func seemsSmall(ctx context.Context, files *build.Files) bool {
+	if _, err := files.Lstat(ctx, "/usr"); errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
 	libraries, err := files.Count(ctx, "/usr/lib")
 	return err == nil && libraries <= fewLibraries
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -72,7 +73,14 @@ func (r *run) all(ctx context.Context, w Walker) (own []uint64, foreign []Progra
 	return slices.Compact(s.own), foreign, nil
 }
 
+// Hidden reports whether something is mounted over a folder in every container (runtime-spec, config-linux.md, "Default Filesystems"), so
+// that what an image has there cannot be started.
+func Hidden(name string) bool { return name == "/dev" || name == "/proc" || name == "/sys" }
+
 func (s *survey) visit(ctx context.Context, files Files, name string, file File) error {
+	if file.Mode.IsDir() && Hidden(name) {
+		return fs.SkipDir
+	}
 	if !file.Mode.IsRegular() || file.Size < 4 || file.Mode&0o111 == 0 && !isLibrary(name) {
 		return nil
 	}
