@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io/fs"
 
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/verify"
@@ -11,7 +12,7 @@ import (
 type fileSource[F any] interface {
 	Stat(ctx context.Context, path string) (F, error)
 	ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error)
-	Walk(ctx context.Context, root string, visit func(path string, file F) error) error
+	Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(path string, file F) error) error
 }
 
 // filesOf are the files of a source in the terms of verify.
@@ -27,8 +28,8 @@ func (f filesOf[F]) Stat(ctx context.Context, path string) (verify.File, error) 
 }
 
 // Walk visits all files below a folder.
-func (f filesOf[F]) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return f.fileSource.Walk(ctx, root, func(path string, file F) error { return visit(path, f.in(file)) })
+func (f filesOf[F]) Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(path string, file verify.File) error) error {
+	return f.fileSource.Walk(ctx, root, skip, func(path string, file F) error { return visit(path, f.in(file)) })
 }
 
 // layerFiles are files that were read from layers.

@@ -101,19 +101,26 @@ func notRegular(name string) error {
 }
 
 // Walk calls visit for every file below a folder, names of one folder in lexical order, folders before what they hold. Links are
-// not followed. visit may return fs.SkipDir for a folder. Of what is no regular file it is told the type, and nothing else.
-func (f *Files) Walk(ctx context.Context, dir string, visit func(name string, file File) error) error {
+// not followed. What skip names, by path and type, is left out. visit may return fs.SkipDir for a folder. Of what is no regular file it is
+// told the type, and nothing else.
+func (f *Files) Walk(ctx context.Context, dir string, skip func(name string, kind fs.FileMode) bool, visit func(name string, file File) error) error {
 	dir = path.Clean("/" + dir)
 	folder, err := f.root.Open(far(dir))
 	if err != nil {
 		return err
 	}
 	defer func() { f.near, f.here = "", nil }()
-	return f.walk(ctx, newOpened(folder), dir, 0, visit)
+	return f.walk(ctx, newOpened(folder), dir, 0, walker{skip, visit})
+}
+
+// walker is what a walk asks and tells.
+type walker struct {
+	skip  func(name string, kind fs.FileMode) bool
+	visit func(name string, file File) error
 }
 
 // walk visits what is below an opened folder, and closes it.
-func (f *Files) walk(ctx context.Context, here *opened, dir string, depth int, visit func(string, File) error) error {
+func (f *Files) walk(ctx context.Context, here *opened, dir string, depth int, w walker) error {
 	defer here.close()
 	if depth > maxDepth {
 		return fmt.Errorf("folder %q of the image is nested deeper than %d", dir, maxDepth)
@@ -128,14 +135,17 @@ func (f *Files) walk(ctx context.Context, here *opened, dir string, depth int, v
 			return context.Cause(ctx)
 		}
 		file, name := File{Mode: entry.Type()}, entry.Name()
+		full := path.Join(dir, name)
+		if w.skip(full, file.Mode) {
+			continue
+		}
 		if file.Mode.IsRegular() {
 			if file, err = here.stat(name); err != nil {
 				return err
 			}
 		}
-		full := path.Join(dir, name)
 		f.near, f.here = dir, here
-		err = visit(full, file)
+		err = w.visit(full, file)
 		switch {
 		case errors.Is(err, fs.SkipDir):
 			continue
@@ -146,7 +156,7 @@ func (f *Files) walk(ctx context.Context, here *opened, dir string, depth int, v
 			if err != nil {
 				return err
 			}
-			if err := f.walk(ctx, below, full, depth+1, visit); err != nil {
+			if err := f.walk(ctx, below, full, depth+1, w); err != nil {
 				return err
 			}
 		}

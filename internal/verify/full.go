@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -58,7 +57,7 @@ func (r *run) all(ctx context.Context, w Walker) (own []uint64, foreign []Progra
 		return nil, nil, nil
 	}
 	s := &survey{run: r, index: map[string]*fileGroup{}, rest: map[string]int{}, path: strings.Split(environment(r.config.Env)["PATH"], ":")}
-	if err := w.Walk(ctx, "/", func(name string, file File) error { return s.visit(ctx, w, name, file) }); err != nil {
+	if err := w.Walk(ctx, "/", isNever, func(name string, file File) error { return s.visit(ctx, w, name, file) }); err != nil {
 		return nil, nil, fmt.Errorf("looking at all files: %w", err)
 	}
 	if err := s.report(ctx); err != nil {
@@ -73,14 +72,7 @@ func (r *run) all(ctx context.Context, w Walker) (own []uint64, foreign []Progra
 	return slices.Compact(s.own), foreign, nil
 }
 
-// Hidden reports whether something is mounted over a folder in every container (runtime-spec, config-linux.md, "Default Filesystems"), so
-// that what an image has there cannot be started.
-func Hidden(name string) bool { return name == "/dev" || name == "/proc" || name == "/sys" }
-
 func (s *survey) visit(ctx context.Context, files Files, name string, file File) error {
-	if file.Mode.IsDir() && Hidden(name) {
-		return fs.SkipDir
-	}
 	if !file.Mode.IsRegular() || file.Size < 4 || file.Mode&0o111 == 0 && !isLibrary(name) {
 		return nil
 	}
