@@ -42,8 +42,8 @@ func run() int {
 // together is how long after a signal others mean the same: Ctrl-C reaches a program and what started it, which passes it on.
 const together = time.Second
 
-// untilSignalled returns a context that ends when somebody wants the program to end. What it has made is then taken away; another signal
-// ends it at once.
+// untilSignalled returns a context that ends when somebody wants the program to end. What it has made is then taken away; the same signal
+// once more ends it at once. Another one does not: GitHub's runner sends SIGTERM after SIGINT, and kills later still.
 func untilSignalled(ctx context.Context) (context.Context, func()) {
 	// A broken pipe is an error of whoever writes to it. By itself it would end the program before it has taken away what it made.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -56,11 +56,10 @@ func untilSignalled(ctx context.Context) (context.Context, func()) {
 	signal.Notify(signals, ends...)
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		select {
-		case <-signals:
+		for {
+			came := <-signals
 			cancel()
-			time.AfterFunc(together, func() { signal.Stop(signals) })
-		case <-ctx.Done():
+			time.AfterFunc(together, func() { signal.Reset(came) })
 		}
 	}()
 	return ctx, cancel

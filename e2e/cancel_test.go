@@ -22,7 +22,7 @@ import (
 )
 
 // moments are when runs are cancelled.
-var moments = []struct{ name, dockerfile, line, request string }{
+var moments = []struct{ name, dockerfile, line, slow string }{
 	{"set-up", "FROM busybox\nRUN sleep 600\n", "runs natively", ""},
 	{"build", "FROM busybox\nRUN echo now && sleep 600\n", "| now", ""},
 	{"push", "FROM busybox\nRUN head -c 3000000 /dev/urandom > /data\n", "", "upload"},
@@ -91,11 +91,7 @@ type cell struct {
 func newCell(t *testing.T, way cancelWay, moment int) *cell {
 	t.Helper()
 	c := &cell{way: way, moment: moment, tmp: shortTemp(t), dir: t.TempDir(), mark: "cell-" + rand.Text(), cancelled: make(chan struct{})}
-	c.registry = newSlowRegistry(t, func(what string) {
-		if what == moments[moment].request {
-			c.reached()
-		}
-	})
+	c.registry = newSlowRegistry(t, moments[moment].slow, c.reached)
 	c.ref = c.registry.host + "/e2e/cancel-" + strings.ToLower(rand.Text())
 	must(t, w.crane, "copy", "--platform", "linux/amd64", w.lab["LAB_REGISTRY"]+"/library/busybox:latest", c.behind("a"))
 	c.old = digestOf(t, c.behind("a"))

@@ -64,6 +64,8 @@ func cancelWays(t *testing.T) []cancelWay {
 		{"GitHub, exec in a step: the same", gitHubGrace, bash("exec " + program), hosts.asGitHub, "", nil},
 		{"GitHub, a step: the shell has the signals", gitHubGrace + 5*time.Second, bash(program + "; true"), hosts.asGitHub, "", nil},
 		{"Jenkins, GitLab: SIGTERM for all", gitHubGrace, bash(program + "; true"), hosts.signal(syscall.SIGTERM, true), "", nil},
+		{"act: Ctrl-C", gitHubGrace, onAct(hosts), hosts.interrupted, "", nil},
+		{"gitlab-ci-local: Ctrl-C", gitHubGrace, onGitLab(hosts), hosts.interrupted, "", nil},
 		{"a terminal that is closed: SIGHUP", gitHubGrace, onTerminal(hosts, program+"; true"), hosts.hangUp, "", nil},
 		{"a shell that is killed: its parent has gone", 5 * time.Second, bash(program + "; true"), hosts.signal(syscall.SIGKILL, false), "", nil},
 		{"a launcher that is killed: the same", 5 * time.Second, launcher, hosts.signal(syscall.SIGKILL, false), "", nil},
@@ -92,11 +94,17 @@ func (h *hosts) of(c *cell) *host {
 
 func (h *hosts) start(t *testing.T, c *cell, name string, args ...string) io.Reader {
 	t.Helper()
+	return h.startIn(t, c, "", name, args...)
+}
+
+func (h *hosts) startIn(t *testing.T, c *cell, dir, name string, args ...string) io.Reader {
+	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stdout, cmd.Stderr = write, write
 	h.run(t, c, cmd)

@@ -10,26 +10,25 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// slowRegistry stands before the lab's registry. It takes large uploads at a crawl, and of a repository's tags only the first, so that a
-// run can be interrupted in the middle of either.
+// slowRegistry stands before the lab's registry. It takes large uploads at a crawl, or of a repository's tags only the first, so that a
+// run can be interrupted in the middle of them.
 type slowRegistry struct {
 	host  string
-	tell  func(what string) // is told once each: "upload" or "tag" begins, and will not end
+	slow  string // "upload" or "tag"; empty: neither
+	begun func() // is called once, when one has begun that will not end
 	stop  chan struct{}
 	proxy *httputil.ReverseProxy
-
-	mu   sync.Mutex
-	told map[string]bool
-	tags int
+	tags  atomic.Int32
 }
 
-func newSlowRegistry(t *testing.T, tell func(what string)) *slowRegistry {
+func newSlowRegistry(t *testing.T, slow string, begun func()) *slowRegistry {
 	t.Helper()
-	s := &slowRegistry{tell: tell, stop: make(chan struct{}), told: map[string]bool{}}
+	s := &slowRegistry{slow: slow, begun: sync.OnceFunc(begun), stop: make(chan struct{})}
 	target := &url.URL{Scheme: "http", Host: w.lab["LAB_REGISTRY"]}
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -50,8 +49,8 @@ func newSlowRegistry(t *testing.T, tell func(what string)) *slowRegistry {
 // ServeHTTP passes requests on, slowly.
 func (s *slowRegistry) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	put, path := request.Method == http.MethodPut, request.URL.Path
-	if put && strings.Contains(path, "/manifests/") && !strings.Contains(path, "/sha256:") && !s.firstTag() {
-		s.begin("tag")
+	if s.slow == "tag" && put && strings.Contains(path, "/manifests/") && !strings.Contains(path, "/sha256:") && s.tags.Add(1) > 1 {
+		s.begun()
 		select {
 		case <-request.Context().Done():
 		case <-s.stop:
@@ -59,41 +58,23 @@ func (s *slowRegistry) ServeHTTP(writer http.ResponseWriter, request *http.Reque
 		return
 	}
 	upload := request.Method == http.MethodPatch || put && strings.Contains(path, "/uploads/")
-	if upload && (request.ContentLength > 1_000_000 || request.ContentLength < 0) {
-		request.Body = &crawl{ReadCloser: request.Body, begin: func() { s.begin("upload") }, done: s.stop}
+	if s.slow == "upload" && upload && (request.ContentLength > 1_000_000 || request.ContentLength < 0) {
+		request.Body = &crawl{ReadCloser: request.Body, begin: s.begun, done: s.stop}
 	}
 	s.proxy.ServeHTTP(writer, request)
-}
-
-func (s *slowRegistry) firstTag() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tags++
-	return s.tags == 1
-}
-
-func (s *slowRegistry) begin(what string) {
-	s.mu.Lock()
-	first := !s.told[what]
-	s.told[what] = true
-	s.mu.Unlock()
-	if first {
-		s.tell(what)
-	}
 }
 
 // crawl lets a body through at 10 kB a second once 100 kB have passed.
 type crawl struct {
 	io.ReadCloser
 	passed int
-	once   sync.Once
 	begin  func()
 	done   <-chan struct{}
 }
 
 func (c *crawl) Read(p []byte) (int, error) {
 	if c.passed > 100_000 {
-		c.once.Do(c.begin)
+		c.begin()
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-c.done:

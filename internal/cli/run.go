@@ -272,6 +272,8 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
+	handlers := make(chan error, 1) // an engine may be slow, and whoever cancels does not wait long
+	go func() { handlers <- r.closeHandlers(ctx) }()
 	problems := []error{r.closeNodes(ctx), r.closeOutputs()}
 	stays := r.builder != nil && r.plan.Builder.Keep
 	if stays {
@@ -280,7 +282,7 @@ func (r *run) close(ctx context.Context) error {
 	if r.engine != nil {
 		problems = append(problems, r.engine.Close())
 	}
-	problems = append(problems, r.closeHandlers(ctx))
+	problems = append(problems, <-handlers)
 	// Last, because as long as there is the folder, a later run knows that this one may have left something.
 	if err := errors.Join(problems...); err != nil {
 		return err
