@@ -5,6 +5,7 @@ package e2e
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,7 +95,7 @@ func gitlabCI(t *testing.T, dir, image string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), tools[0], append([]string{
-		"--force-shell-executor", "--concurrency", "1", "--variable", "CI_REGISTRY=" + w.lab["LAB_REGISTRY"], "--variable", "CI_REGISTRY_IMAGE=" + image,
+		"--force-shell-executor", "--concurrency", "1", "--variable", "CI_REGISTRY=" + strings.Split(image, "/")[0], "--variable", "CI_REGISTRY_IMAGE=" + image,
 	}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+shortTemp(t),
@@ -116,7 +117,7 @@ func TestGitLabPipeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"json schema validated", `a, 'b' and "c"`, "setup took", "build took", "publish took", "close took", "\x1b[32;1m2 of 2 platforms built, verified and published"} {
+	for _, text := range []string{"json schema validated", `a, 'b' and "c"`, "setup took", "build took", "publish took", "\x1b[32;1m2 of 2 platforms built, verified and published"} {
 		if !strings.Contains(log, text) {
 			t.Errorf("the log does not have %q", text)
 		}
@@ -206,11 +207,42 @@ func TestJUnitIsValid(t *testing.T) {
 	wantJUnit(t, files...)
 }
 
-// With the defaults of all inputs the components are pipelines by GitLab's schema, and GitLab refuses what no input may be.
+// Every pipeline of the document, and the example, is one by GitLab's schema, where the jobs are that it needs.
+func TestGitLabPipelinesOfTheDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(w.root, "docs", "gitlab.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(string(text), -1)
+	if len(examples) == 0 {
+		t.Error("no pipeline was found")
+	}
+	example, err := os.ReadFile(filepath.Join(w.root, "examples", "native-runners", "gitlab.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples = append(examples, []string{"", string(example)})
+	for i, example := range examples {
+		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			t.Parallel()
+			pipeline := strings.ReplaceAll(example[1], "remote: https://raw.githubusercontent.com/org/multiarch-action/v1/", "local: /")
+			if !strings.Contains(pipeline, "include:") {
+				pipeline = "include: [{local: /templates/build.yml}]\n" + pipeline
+			}
+			dir := gitlabProject(t, pipeline, "FROM busybox\n")
+			if out, err := gitlabCI(t, dir, "localhost:1/none", "--preview").CombinedOutput(); err != nil || !strings.Contains(string(out), "json schema validated") {
+				t.Errorf("%v\n%s\n%s", err, pipeline, out)
+			}
+		})
+	}
+}
+
+// With the defaults of all inputs a component is a pipeline by GitLab's schema (for the other the document's show it), and what no
+// input may be is refused.
 func TestGitLabComponentsByTheSchema(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, include, want string }{
-		{"defaults of build", "{local: /templates/build.yml}", "json schema validated"},
 		{"defaults of native", "{local: /templates/native.yml}", "json schema validated"},
 		{"an unknown level of verification", "{local: /templates/build.yml, inputs: {verify: some}}", "it is not in the list of allowed options"},
 		{"a list as text", "{local: /templates/build.yml, inputs: {platforms: linux/amd64}}", "provided value is not a"},
