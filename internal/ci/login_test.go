@@ -2,7 +2,9 @@ package ci_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,9 +49,18 @@ func TestLoginsOfHosts(t *testing.T) {
 func TestSecretsAreMaskedLineByLine(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	github(&log, nil).Mask("one\n\n two%\n")
-	if got, want := log.String(), "::add-mask::one\n::add-mask::two%25\n"; got != want {
-		t.Errorf("the log is %q, want %q", got, want)
+	github(&log, nil).Mask("line one\n\n{\n line 2%\n")
+	for _, want := range []string{"line one", "line 2%25", "line%25202%2525", base64.StdEncoding.EncodeToString([]byte("line one\n\n{\n line 2%"))} {
+		if !strings.Contains(log.String(), "::add-mask::"+want+"\n") {
+			t.Errorf("the log is %q, want %q masked", log.String(), want)
+		}
+	}
+	if strings.Contains(log.String(), "::add-mask::{\n") {
+		t.Errorf("the log is %q, in which all braces are masked", log.String())
+	}
+	log.Reset()
+	if github(&log, nil).Mask("one"); log.String() != "::add-mask::one\n" {
+		t.Errorf("the log is %q, want the only line masked, however short", log.String())
 	}
 	log.Reset()
 	if ci.Detect(func(string) string { return "" }, &log).Mask("one"); log.Len() > 0 {
