@@ -18,7 +18,7 @@ type column struct {
 }
 
 // longestTest is how many characters of a smoke test's output keep the table on a page. The whole is below it.
-const longestTest = 24
+const longestTest = 16
 
 // markdownTable has a row for each platform. A column that says nothing of any platform is not there.
 func (r *Report) markdownTable() string {
@@ -81,7 +81,7 @@ func (p Platform) digestCell() string {
 	case p.Status == StatusUnknown:
 		return "*not" + nbsp + "built*"
 	case p.Allowed:
-		return "**left" + nbsp + "out**"
+		return "**LEFT OUT**"
 	case p.Status == StatusFailed || p.Status == StatusRejected:
 		return "**" + string(p.Status) + "**"
 	}
