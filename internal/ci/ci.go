@@ -4,6 +4,7 @@
 package ci
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 
 // Host is where the program runs.
 type Host struct {
-	Name   string // "github" or "terminal"
+	Name   string // "github", "gitlab" or "terminal"
 	getenv func(string) string
 	log    io.Writer
 	action *githubactions.Action // nil anywhere but on GitHub
@@ -28,6 +29,9 @@ type Host struct {
 // Detect finds out from the environment where the program runs. People read what is written to log.
 func Detect(getenv func(string) string, log io.Writer) *Host {
 	h := &Host{Name: "terminal", getenv: getenv, log: log}
+	if onGitLab(getenv) {
+		h.Name = "gitlab"
+	}
 	if getenv("GITHUB_ACTIONS") == "true" {
 		h.Name = "github"
 		h.action = githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(log))
@@ -35,19 +39,42 @@ func Detect(getenv func(string) string, log io.Writer) *Host {
 	return h
 }
 
+// PluginCommand returns the command for a program that the host has started without arguments, as Woodpecker and Drone start a plugin and
+// GitHub a container step: the setting "command", else build. It is empty where the host has set none of the inputs that are named.
+func (h *Host) PluginCommand(inputs []string) string {
+	prefixes := []string{"PLUGIN_"}
+	if h.action != nil {
+		prefixes = append(prefixes, "INPUT_")
+	}
+	for _, prefix := range prefixes {
+		for _, name := range inputs {
+			if h.getenv(hostVariable(prefix, name)) != "" {
+				return cmp.Or(h.getenv(prefix+"COMMAND"), "build")
+			}
+		}
+	}
+	return ""
+}
+
+// hostVariable is where a host puts an input. GitHub's runner keeps hyphens: INPUT_BUILD-ARGS.
+func hostVariable(prefix, input string) string {
+	upper := strings.ToUpper(input)
+	if prefix != "INPUT_" {
+		upper = strings.ReplaceAll(upper, "-", "_")
+	}
+	return prefix + upper
+}
+
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
 // Drone), then MULTIARCH_. Empty text and the input's default are as good as none: GitHub sets every input that an action declares,
 // and where the workflow does not say it, another variable may.
 func (h *Host) Input(name, byDefault string) string {
-	upper := strings.ToUpper(name)
-	under := strings.ReplaceAll(upper, "-", "_")
-	candidates := []string{"PLUGIN_" + under, "MULTIARCH_" + under}
+	prefixes := []string{"PLUGIN_", "MULTIARCH_"}
 	if h.action != nil {
-		// The runner keeps hyphens: INPUT_BUILD-ARGS.
-		candidates = append([]string{"INPUT_" + upper}, candidates...)
+		prefixes = append([]string{"INPUT_"}, prefixes...)
 	}
-	for _, variable := range candidates {
-		if text := h.getenv(variable); text != "" && text != byDefault {
+	for _, prefix := range prefixes {
+		if text := h.getenv(hostVariable(prefix, name)); text != "" && text != byDefault {
 			return text
 		}
 	}
@@ -93,19 +120,6 @@ func (h *Host) SetOutputs(outputs []Output) error {
 	return nil
 }
 
-// SaveState keeps a value for the step that cleans up.
-func (h *Host) SaveState(name, value string) error {
-	return h.fileCommand("state", name, value)
-}
-
-// State returns what SaveState kept.
-func (h *Host) State(name string) string {
-	if h.action == nil {
-		return ""
-	}
-	return h.getenv("STATE_" + name)
-}
-
 // fileCommand writes name and value into one of the runner's files. The marker around the value is random: with a known one,
 // a value that contains it would set further outputs.
 func (h *Host) fileCommand(file, name, value string) (err error) {
@@ -123,6 +137,31 @@ func (h *Host) fileCommand(file, name, value string) (err error) {
 		Message: fmt.Sprintf("%s<<%s\n%s\n%s", name, marker, strings.TrimRight(value, "\n"), marker),
 	})
 	return nil
+}
+
+// Debug returns what shows lines for whoever looks for the cause of a problem, which RUNNER_DEBUG=1 asks for, as GitHub's runner sets it
+// where debug logging is enabled; otherwise nil.
+func (h *Host) Debug() func(text string) {
+	switch {
+	case h.getenv("RUNNER_DEBUG") != "1":
+		return nil
+	case h.action != nil:
+		return func(text string) { h.action.Debugf("%s", text) }
+	}
+	return func(text string) { fmt.Fprintln(h.log, "debug:", text) }
+}
+
+// Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
+// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes. Sections do not nest.
+func (h *Host) Section(name, title string, collapsed bool) (end func()) {
+	switch {
+	case h.action != nil:
+		h.action.Group(title)
+		return h.action.EndGroup
+	case onGitLab(h.getenv):
+		return h.gitlabSection(name, title, collapsed)
+	}
+	return func() {}
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

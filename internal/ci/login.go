@@ -16,7 +16,7 @@ func (h *Host) Logins() []plan.Login {
 			out = append(out, plan.Login{Registry: registry, Username: username, Password: password})
 		}
 	}
-	if h.getenv("GITLAB_CI") != "" {
+	if onGitLab(h.getenv) {
 		offer(h.getenv("CI_REGISTRY"), h.getenv("CI_REGISTRY_USER"), h.getenv("CI_REGISTRY_PASSWORD"))
 		offer(h.getenv("CI_DEPENDENCY_PROXY_SERVER"), h.getenv("CI_DEPENDENCY_PROXY_USER"), h.getenv("CI_DEPENDENCY_PROXY_PASSWORD"))
 	}

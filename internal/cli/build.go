@@ -158,6 +158,8 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *
 				problems = append(problems, &plan.InputError{Input: input.Label(), Rule: err.(*plan.InputError).Rule, Hint: err.(*plan.InputError).Hint}) //nolint:errorlint // Split returns nothing else
 			}
 			*input.Environment(inputs) = values
+		case input.Kind == plan.KindBool: // a block of YAML ends with a line end
+			*input.Text(inputs) = strings.TrimSpace(text)
 		default:
 			*input.Text(inputs) = text
 		}

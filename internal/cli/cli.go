@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -45,7 +46,7 @@ var errRejected = errors.New("verification found errors; no tag was moved")
 func Run(ctx context.Context, world World) int {
 	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr), stdin: &stdin{from: world.Stdin}}
 	root := app.command()
-	root.SetArgs(world.Args)
+	root.SetArgs(app.arguments())
 	err := root.ExecuteContext(ctx)
 	code := app.exitCode(ctx, err)
 	if code != ExitOK {
@@ -55,6 +56,14 @@ func Run(ctx context.Context, world World) int {
 	return code
 }
 
+// Command returns the command tree, for those who describe it. It is not for execution.
+func Command() *cobra.Command {
+	none := func(string) string { return "" }
+	command := (&app{World: World{Getenv: none}, host: ci.Detect(none, io.Discard)}).command()
+	command.DisableAutoGenTag = true
+	return command
+}
+
 type app struct {
 	World
 	host       *ci.Host
@@ -62,6 +71,21 @@ type app struct {
 	muted      bool           // nothing is said, because programs read standard error
 	stdin      *stdin
 	understood bool // the command line; what goes wrong from then on is not the request's fault
+}
+
+// arguments are those of the command line; without any, what the host wants of a plugin.
+func (a *app) arguments() []string {
+	if len(a.Args) > 0 {
+		return a.Args
+	}
+	var names []string
+	for _, input := range slices.Concat(plan.BuildInputs(), plan.PublishInputs()) {
+		names = append(names, input.Name)
+	}
+	if command := a.host.PluginCommand(names); command != "" {
+		return []string{command}
+	}
+	return a.Args
 }
 
 func (a *app) command() *cobra.Command {
@@ -181,8 +205,9 @@ func (a *app) problem(text string, meaning ...report.Line) {
 		return
 	}
 	lines[0] = "error: " + text
+	out := a.coloured(a.Stderr)
 	for _, line := range lines {
-		fmt.Fprintf(a.Stderr, "multiarch-action: %s\n", line)
+		fmt.Fprintf(out, "multiarch-action: %s\n", line)
 	}
 }
 
@@ -190,6 +215,15 @@ func (a *app) problem(text string, meaning ...report.Line) {
 func (a *app) terminal() (*os.File, bool) {
 	file, ok := a.Stderr.(*os.File)
 	return file, ok && isTerminal(file) && a.Getenv("TERM") != "dumb"
+}
+
+// coloured returns a writer for a report, in colours where they are shown or asked for (no-color.org, force-color.org).
+func (a *app) coloured(w io.Writer) io.Writer {
+	_, shown := a.terminal()
+	if a.Getenv("NO_COLOR") == "" && (shown || a.host.ShowsColours() || a.Getenv("FORCE_COLOR") != "") {
+		return report.Coloured(w)
+	}
+	return w
 }
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

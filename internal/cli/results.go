@@ -151,7 +151,7 @@ func (r *run) publishReport(asJSON bool) error {
 	problems := []error{r.outputs(), r.host.DeclareSubjects(r.subjects())}
 	if !r.muted {
 		foreign := r.host.Foreign() // the report quotes what the build printed
-		problems = append(problems, r.report.Terminal(foreign), foreign.Close())
+		problems = append(problems, r.report.Terminal(r.coloured(foreign)), foreign.Close())
 	}
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JSON))
@@ -159,7 +159,7 @@ func (r *run) publishReport(asJSON bool) error {
 	if path := r.plan.JUnit; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JUnit))
 	}
-	problems = append(problems, r.resultFiles())
+	problems = append(problems, r.jobFiles(r.plan.Dotenv, r.report.Variables(), r.plan.Links, r.report.Tags), r.resultFiles())
 	problems = append(problems, r.summarise(r.plan.Summary, r.report.MarkdownWithin))
 	switch {
 	case asJSON:

@@ -99,7 +99,9 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 // registries is the way to all registries, by which a run should go alone. It tells when it waits.
 func (a *app) registries(patience time.Duration, authorities [][]byte) (*registry.Transport, error) {
 	patience = max(patience, time.Nanosecond) // zero stands for the default there
-	return registry.New(registry.Config{Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }})
+	return registry.New(registry.Config{
+		Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }, Trace: a.host.Debug(),
+	})
 }
 
 // execute does everything, reports whatever became of it, and always takes away what it made.
@@ -172,7 +174,17 @@ func (r *run) deliver(ctx context.Context, exported []build.Exported) error {
 
 // stage does something and puts it on the report's time line: a stage, or as "stage/part" a part of one. It may be called from several
 // goroutines at once.
-func (r *run) stage(name string, do func() error) error { return r.timeline.Timed(name, do) }
+func (r *run) stage(name string, do func() error) error {
+	if title := stageTitles[name]; title != "" && !r.muted {
+		defer r.host.Section(name, title, name != "build")()
+	}
+	return r.timeline.Timed(name, do)
+}
+
+// stageTitles are how stages are called in a log that can be folded.
+var stageTitles = map[string]string{
+	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish",
+}
 
 // build builds every platform on the node that it belongs to.
 func (r *run) build(ctx context.Context) ([]build.Exported, error) {
@@ -270,5 +282,8 @@ func (r *run) close(ctx context.Context) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return r.home.Close(stays && r.builder.Run == r.id)
+	if err := r.home.Close(stays && r.builder.Run == r.id); err != nil {
+		return err
+	}
+	return r.host.ForgetState("run", r.id)
 }

@@ -257,7 +257,7 @@ func saveMemory() {
 func (v *imageVerifier) write(result *report.Verification, in verifyInputs) error {
 	v.annotate(result.Annotations(), sameFile)
 	foreign := v.host.Foreign() // it quotes what images hold
-	problems := []error{result.Terminal(foreign), foreign.Close()}
+	problems := []error{result.Terminal(v.coloured(foreign)), foreign.Close()}
 	file := func(path string, mode int, write writerTo) {
 		if path != "" {
 			problems = append(problems, writeFile(path, mode, write))

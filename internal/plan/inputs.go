@@ -95,6 +95,8 @@ type Inputs struct {
 	Summary      string
 	Report       string
 	JUnit        string
+	Dotenv       string
+	Links        string
 	IIDFile      string
 	MetadataFile string
 	Progress     string
@@ -358,6 +360,14 @@ func outputInputs() []Input {
 		{
 			Name: "junit", Flag: "junit", Kind: KindText, Help: "file to write the report to as JUnit XML, for GitLab and Jenkins",
 			text: func(in *Inputs) *string { return &in.JUnit },
+		},
+		{
+			Name: "dotenv", Flag: "dotenv", Kind: KindText, Help: "file to write IMAGE, IMAGE_DIGEST and more to, for artifacts:reports:dotenv of GitLab",
+			text: func(in *Inputs) *string { return &in.Dotenv },
+		},
+		{
+			Name: "links", Flag: "links", Kind: KindText, Help: "file to write links to the image and the commit to, for artifacts:reports:annotations of GitLab",
+			text: func(in *Inputs) *string { return &in.Links },
 		},
 		{
 			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto",

@@ -46,6 +46,8 @@ func New(in Inputs, world World) (*Plan, error) {
 		MetadataFile:  in.MetadataFile,
 		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
 		JUnit:         in.JUnit,
+		Dotenv:        in.Dotenv,
+		Links:         in.Links,
 	}
 	r.platformByDefault(p)
 	p.SourceDateEpoch = to.SourceDateEpoch
@@ -221,7 +223,13 @@ func oldestFirst(platforms []Platform) {
 // resultFiles finds out, before anything is started, that a result could not be written at the end.
 func (r *reader) resultFiles() {
 	for _, file := range []struct{ input, path string }{
-		{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--junit", r.in.JUnit}, {"--iidfile", r.in.IIDFile}, {"--metadata-file", r.in.MetadataFile},
+		{"--summary", r.in.Summary},
+		{"--report", r.in.Report},
+		{"--junit", r.in.JUnit},
+		{"--dotenv", r.in.Dotenv},
+		{"--links", r.in.Links},
+		{"--iidfile", r.in.IIDFile},
+		{"--metadata-file", r.in.MetadataFile},
 	} {
 		if file.path == "" {
 			continue

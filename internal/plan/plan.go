@@ -66,6 +66,8 @@ type Plan struct {
 	Summary string `json:"summary,omitempty"`
 	Report  string `json:"report,omitempty"`
 	JUnit   string `json:"junit,omitempty"`
+	Dotenv  string `json:"dotenv,omitempty"`
+	Links   string `json:"links,omitempty"`
 	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
 	IIDFile      string `json:"iidFile,omitempty"`
 	MetadataFile string `json:"metadataFile,omitempty"`

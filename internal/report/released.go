@@ -171,3 +171,25 @@ func (r *Released) markdownUse() string {
 	}
 	return fold(false, "📦 Pull one platform", fenceAs("sh", strings.Join(lines, "\n")))
 }
+
+// JUnit writes the result as test results: a suite for the whole, and one for each platform with a case for each check.
+func (r *Released) JUnit(w io.Writer) error {
+	whole := newSuite("multiarch-action")
+	result := junitCase{Name: "result", SystemOut: visible(r.headline())}
+	if r.Outcome != Published {
+		result.Failure = &junitProblem{Message: visible(r.headline()), Type: string(r.Outcome), Text: paragraphs(r.headline(), r.Error)}
+	}
+	whole.add(result)
+	made := noChecks
+	if r.Verify != plan.VerifyOff {
+		made = ofFamilies("index/", "cross/")
+	}
+	whole.findings(r.Findings, made)
+	out := junitSuites{Time: fmt.Sprintf("%.3f", r.Seconds), Suites: []junitSuite{*whole}}
+	for _, p := range r.Platforms {
+		suite := newSuite(p.Platform)
+		suite.findings(p.Findings, whileBuilding(r.Verify))
+		out.Suites = append(out.Suites, *suite)
+	}
+	return writeJUnit(w, out)
+}
