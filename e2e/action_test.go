@@ -153,7 +153,7 @@ func processesWith(mark string) []int {
 		if err != nil || linkErr != nil || numberErr != nil { // it has ended meanwhile
 			continue
 		}
-		if strings.Contains(string(environment), mark) && strings.HasPrefix(filepath.Base(program), "multiarch-action-") {
+		if strings.Contains(string(environment), mark) && strings.HasPrefix(filepath.Base(program), "multiarch-action") {
 			out = append(out, pid)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -71,4 +72,39 @@ func TestSubjectsAreDeclaredOnlyWhereTheHostAsks(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "GITHUB_ARTIFACTS: opening: ") {
 		t.Errorf("a file that cannot be written gives %v", err)
 	}
+}
+
+// artifactSubjects reads the file of artifacts as the runner does: the digest of every name, nothing for a file
+// (https://github.com/actions/runner/blob/main/src/Runner.Worker/CreateArtifactsFileCommand.cs).
+func artifactSubjects(path string) (map[string]string, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	suffix := regexp.MustCompile(`^(.+)@(sha(?:256|384|512):[0-9a-fA-F]+)$`)
+	out := map[string]string{}
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if strings.Contains(line, "=") {
+			return nil, errors.New("entries containing '=' are reserved")
+		}
+		name, digest := line, ""
+		if rest, oci := strings.CutPrefix(line, "oci://"); oci {
+			match := suffix.FindStringSubmatch(rest)
+			if match == nil {
+				return nil, errors.New("oci:// entries must include a digest")
+			}
+			name, digest = match[1], strings.ToLower(match[2])
+		}
+		if before, known := out[name]; known && before != digest {
+			return nil, errors.New("conflicting digests")
+		}
+		if out[name] = digest; len(out) > 500 {
+			return nil, errors.New("more than 500 artifacts")
+		}
+	}
+	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
@@ -65,6 +66,16 @@ func hostVariable(prefix, input string) string {
 	return prefix + upper
 }
 
+// CI reports whether a CI host started the program, by the variables that hosts set in every job.
+func (h *Host) CI() bool {
+	for _, variable := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "BUILDKITE", "DRONE", "TEAMCITY_VERSION"} {
+		if value := h.getenv(variable); value != "" && value != "false" {
+			return true
+		}
+	}
+	return h.getenv("GITLAB_CI") != "" // gitlab-ci-local says false
+}
+
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
 // Drone), then MULTIARCH_. Empty text and the input's default are as good as none: GitHub sets every input that an action declares,
 // and where the workflow does not say it, another variable may.
@@ -99,9 +110,9 @@ func (h *Host) InTerms(problem plan.InputError, inputs []plan.Input) plan.InputE
 	return problem
 }
 
-// SummaryFile is where the host collects Markdown, or nothing.
+// SummaryFile is where the host collects Markdown, or nothing: also where docker/build-push-action is told to write no summary.
 func (h *Host) SummaryFile() string {
-	if h.action == nil {
+	if h.action == nil || h.off("DOCKER_BUILD_SUMMARY") {
 		return ""
 	}
 	return h.getenv("GITHUB_STEP_SUMMARY")
@@ -162,6 +173,17 @@ func (h *Host) Section(name, title string, collapsed bool) (end func()) {
 		return h.gitlabSection(name, title, collapsed)
 	}
 	return func() {}
+}
+
+// Lint is like Warning for what a check of the Dockerfile found, unless docker/build-push-action is told not to show that.
+func (h *Host) Lint(file string, line int, text string) bool {
+	return !h.off("DOCKER_BUILD_CHECKS_ANNOTATIONS") && h.Warning(file, line, text)
+}
+
+// off reports whether a variable that is on by default says otherwise.
+func (h *Host) off(name string) bool {
+	on, err := strconv.ParseBool(h.getenv(name))
+	return err == nil && !on
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

@@ -120,7 +120,7 @@ func (r *releaser) write(asJSON bool) error {
 	problems = append(problems, r.summarise(r.plan.Summary, r.result.MarkdownWithin))
 	switch {
 	case asJSON:
-		problems = append(problems, r.result.JSON(r.Stdout))
+		problems = append(problems, r.result.JSON(r.results()))
 	case r.result.Outcome == report.Published:
 		_, err := fmt.Fprintln(r.Stdout, r.result.Image)
 		problems = append(problems, err)

@@ -57,11 +57,14 @@ func testRow(t *build.TestResult) *report.SmokeTest {
 // annotate shows problems on the host.
 func (a *app) annotate(problems []report.Annotation, shown func(file string) string) {
 	for _, p := range problems {
-		if p.Severity == plan.SeverityError {
-			a.host.Error(shown(p.File), p.Line, p.Text)
-		} else {
-			a.host.Warning(shown(p.File), p.Line, p.Text)
+		show := a.host.Warning
+		switch {
+		case p.Lint:
+			show = a.host.Lint
+		case p.Severity == plan.SeverityError:
+			show = a.host.Error
 		}
+		show(shown(p.File), p.Line, p.Text)
 	}
 }
 
@@ -149,7 +152,8 @@ func (r *run) verdict() error {
 func (r *run) publishReport(asJSON bool) error {
 	r.annotate(r.report.Annotations(), r.shownFile)
 	problems := []error{r.outputs(), r.host.DeclareSubjects(r.subjects())}
-	if !r.muted {
+	good := r.report.Outcome == report.Published || r.report.Outcome == report.Built
+	if !r.muted || r.plan.Progress.Silent() && !good {
 		foreign := r.host.Foreign() // the report quotes what the build printed
 		problems = append(problems, r.report.Terminal(r.coloured(foreign)), foreign.Close())
 	}
@@ -161,14 +165,25 @@ func (r *run) publishReport(asJSON bool) error {
 	}
 	problems = append(problems, r.jobFiles(r.plan.Dotenv, r.report.Variables(), r.plan.Links, r.report.Tags), r.resultFiles())
 	problems = append(problems, r.summarise(r.plan.Summary, r.report.MarkdownWithin))
-	switch {
-	case asJSON:
-		problems = append(problems, r.report.JSON(r.Stdout))
-	case r.report.Outcome == report.Published && !r.usesStdout():
-		_, err := fmt.Fprintln(r.Stdout, r.report.Image)
+	if asJSON {
+		problems = append(problems, r.report.JSON(r.results()))
+	} else if text := r.result(); text != "" && !r.usesStdout() {
+		_, err := fmt.Fprintln(r.Stdout, text)
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// result is the line that a program reads of standard output: the first tag with the digest, or, as docker buildx build --quiet has it, the
+// image's ID.
+func (r *run) result() string {
+	switch good := r.report.Outcome == report.Published || r.report.Outcome == report.Built; {
+	case good && r.plan.Progress == plan.ProgressQuiet:
+		return r.report.ImageID
+	case r.report.Outcome == report.Published && r.plan.Progress != plan.ProgressNone:
+		return r.report.Image
+	}
+	return ""
 }
 
 func writeFile(path string, mode int, write func(io.Writer) error) error {

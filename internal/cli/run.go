@@ -59,6 +59,9 @@ type run struct {
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
 	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
+	for _, secret := range p.Secrets {
+		a.host.Mask(string(secret.Value))
+	}
 	if err == nil {
 		err = a.useLogins(p.Logins)
 	}
@@ -67,7 +70,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	raw := make([]byte, 6)
 	_, _ = rand.Read(raw) // never fails
-	if p.Progress == plan.ProgressRawJSON {
+	if p.Progress == plan.ProgressRawJSON || p.Progress.Silent() {
 		muted := *a
 		muted.muted, a = true, &muted
 	}
@@ -246,7 +249,7 @@ func (r *run) cacheProblem(p *build.CacheProblem) {
 func (r *run) display(ctx context.Context) (display progress.Display, closeDisplay func() error, err error) {
 	file, terminal := r.terminal()
 	switch mode := r.plan.Progress; {
-	case mode == plan.ProgressQuiet:
+	case mode.Silent():
 		display = progress.Quiet()
 	case mode == plan.ProgressTTY || mode == plan.ProgressAuto && terminal && r.host.SummaryFile() == "":
 		display = progress.Live(r.Stderr, func() (columns, lines int) {
@@ -269,6 +272,8 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
+	handlers := make(chan error, 1) // an engine may be slow, and whoever cancels does not wait long
+	go func() { handlers <- r.closeHandlers(ctx) }()
 	problems := []error{r.closeNodes(ctx), r.closeOutputs()}
 	stays := r.builder != nil && r.plan.Builder.Keep
 	if stays {
@@ -277,7 +282,7 @@ func (r *run) close(ctx context.Context) error {
 	if r.engine != nil {
 		problems = append(problems, r.engine.Close())
 	}
-	problems = append(problems, r.closeHandlers(ctx))
+	problems = append(problems, <-handlers)
 	// Last, because as long as there is the folder, a later run knows that this one may have left something.
 	if err := errors.Join(problems...); err != nil {
 		return err

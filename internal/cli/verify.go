@@ -231,7 +231,7 @@ func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
 	case len(problems) > 0:
 		last := len(problems) - 1
 		for _, problem := range problems[:last] {
-			v.explain(problem, ExitFailed)
+			v.explain(problem)
 		}
 		return problems[last]
 	case result.Verdict != report.VerdictGood:
@@ -271,7 +271,7 @@ func (v *imageVerifier) write(result *report.Verification, in verifyInputs) erro
 		problems = append(problems, v.summarise("", result.MarkdownWithin))
 	}
 	if in.asJSON {
-		return errors.Join(append(problems, result.JSON(v.Stdout))...)
+		return errors.Join(append(problems, result.JSON(v.results()))...)
 	}
 	for i, image := range result.Images {
 		if image.Verdict == report.VerdictGood {

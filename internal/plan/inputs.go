@@ -33,6 +33,7 @@ type Inputs struct {
 	Ulimit         []string
 	CgroupParent   string
 	Allow          []string
+	Resources      []string
 
 	CacheFrom []string
 	CacheTo   []string
@@ -131,7 +132,7 @@ func imageInputs() []Input {
 			text: func(in *Inputs) *string { return &in.File },
 		},
 		{
-			Name: "platforms", Flag: "platform", Kind: KindList, Help: "platforms to build, for example linux/amd64,linux/arm64 (default: this machine's)",
+			Name: "platforms", Flag: "platform", Kind: KindList, Help: "platforms to build, for example linux/amd64,linux/arm64 (default: that of the builder)",
 			list: func(in *Inputs) *[]string { return &in.Platforms },
 		},
 		{
@@ -371,7 +372,7 @@ func outputInputs() []Input {
 		},
 		{
 			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto",
-			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet; rawjson: BuildKit's messages as JSON",
+			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet: the image's ID alone; none; rawjson: BuildKit's messages as JSON",
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}

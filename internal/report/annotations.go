@@ -15,6 +15,7 @@ type Annotation struct {
 	File     string        // as BuildKit names it; empty: none
 	Line     int
 	Text     string
+	Lint     bool // a check of the Dockerfile says so
 }
 
 // missing is what a platform's failure means that may fail.
@@ -27,7 +28,7 @@ func (r *Report) Annotations() []Annotation {
 	var out []Annotation
 	said := map[string]bool{} // platforms and places
 	for _, f := range r.failures() {
-		a := Annotation{plan.SeverityError, f.File, f.Line, f.names() + ": " + f.Failure.Error}
+		a := Annotation{Severity: plan.SeverityError, File: f.File, Line: f.Line, Text: f.names() + ": " + f.Failure.Error}
 		if r.allowed(f.platforms) {
 			a.Severity, a.Text = plan.SeverityWarning, f.names()+missing+": "+f.Failure.Error
 		}
@@ -52,7 +53,7 @@ func (r *Report) Annotations() []Annotation {
 		if w.URL != "" {
 			text += " (" + w.URL + ")"
 		}
-		out = append(out, Annotation{plan.SeverityWarning, w.File, w.Line, text})
+		out = append(out, Annotation{plan.SeverityWarning, w.File, w.Line, text, true})
 	}
 	return worstFirst(out)
 }

@@ -14,7 +14,7 @@ func TestAnnotationsAreTheWorstFirst(t *testing.T) {
 	t.Parallel()
 	want := []report.Annotation{
 		{Severity: plan.SeverityError, Text: "linux/arm/v7: the smoke test did not pass; found exit status 127 [run/test]"},
-		{Severity: plan.SeverityWarning, File: "Dockerfile", Line: 5, Text: "it is old (https://example.org/old)"},
+		{Severity: plan.SeverityWarning, File: "Dockerfile", Line: 5, Text: "it is old (https://example.org/old)", Lint: true},
 	}
 	run := rejected(t)
 	run.Platforms = run.Platforms[2:]
