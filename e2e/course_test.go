@@ -61,9 +61,13 @@ func TestPlatformThatMayFailIsLeftOutLoudly(t *testing.T) {
 	i := builds(folder(t, map[string]string{"Dockerfile": "FROM busybox\nARG TARGETARCH\nRUN test $TARGETARCH != arm64\n"}),
 		[]string{"linux/arm64", "linux/amd64", "linux/mips64le"}, "-t", ref, "--push", "--allow-failure", "linux/mips64le,linux/arm64",
 		"--summary", filepath.Join(dir, "summary.md"), "--junit", filepath.Join(dir, "junit.xml"))
-	i.env = []string{"GITHUB_ACTIONS=true"}
+	i.env = []string{"GITHUB_ACTIONS=true", "GITHUB_ARTIFACTS=" + filepath.Join(dir, "artifacts")}
 	r := i.run(t)
 	r.wantCode(t, 0)
+	subjects := "oci://" + ref + "@" + r.report.Digest + "\noci://" + ref + "-linux-amd64@" + r.platform(t, "linux/amd64").Digest + "\n"
+	if got, err := os.ReadFile(filepath.Join(dir, "artifacts")); err != nil || string(got) != subjects {
+		t.Errorf("the host is told of %q (%v), want %q", got, err, subjects)
+	}
 	if diff := cmp.Diff([]string{"linux/amd64"}, peerPlatforms(t, ref)); diff != "" {
 		t.Errorf("platforms of the index as a peer sees them (-want +got):\n%s", diff)
 	}
