@@ -70,6 +70,10 @@ bench: build lab-up ## compare with the usual chain of tools, builds with and wi
 	go run ./bench -images
 	go run ./bench -limits
 
+.PHONY: screenshots
+screenshots: ## draw docs/images: summaries of recorded runs as GitHub shows them, in headless Chromium
+	go run ./lab/screenshots
+
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (20s)
 	@go list ./... | while read -r package; do \

@@ -203,6 +203,30 @@ func TestTheDocumentedPolicyIsOne(t *testing.T) {
 	}
 }
 
+// The pictures are made by a command of its own, so that a test only looks whether they are there, used, and small.
+func TestPicturesAreThereAndUsed(t *testing.T) {
+	t.Parallel()
+	pictures, err := filepath.Glob("docs/images/*.png")
+	if err != nil || len(pictures) == 0 {
+		t.Fatalf("there are no pictures (%v)", err)
+	}
+	all := strings.Join(slices.Collect(maps.Values(documents(t))), "")
+	total := int64(0)
+	for _, picture := range pictures {
+		info, err := os.Stat(picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += info.Size()
+		if !strings.Contains(all, "images/"+filepath.Base(picture)) {
+			t.Errorf("no document shows %s", picture)
+		}
+	}
+	if total > 1500000 {
+		t.Errorf("the pictures have %d bytes together, want 1.5 MB at most", total)
+	}
+}
+
 func TestEveryLinkAndMakeTargetInTheDocumentsExists(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile("Makefile")

@@ -61,9 +61,13 @@ func TestPlatformThatMayFailIsLeftOutLoudly(t *testing.T) {
 	i := builds(folder(t, map[string]string{"Dockerfile": "FROM busybox\nARG TARGETARCH\nRUN test $TARGETARCH != arm64\n"}),
 		[]string{"linux/arm64", "linux/amd64", "linux/mips64le"}, "-t", ref, "--push", "--allow-failure", "linux/mips64le,linux/arm64",
 		"--summary", filepath.Join(dir, "summary.md"), "--junit", filepath.Join(dir, "junit.xml"))
-	i.env = []string{"GITHUB_ACTIONS=true"}
+	i.env = []string{"GITHUB_ACTIONS=true", "GITHUB_ARTIFACTS=" + filepath.Join(dir, "artifacts")}
 	r := i.run(t)
 	r.wantCode(t, 0)
+	subjects := "oci://" + ref + "@" + r.report.Digest + "\noci://" + ref + "-linux-amd64@" + r.platform(t, "linux/amd64").Digest + "\n"
+	if got, err := os.ReadFile(filepath.Join(dir, "artifacts")); err != nil || string(got) != subjects {
+		t.Errorf("the host is told of %q (%v), want %q", got, err, subjects)
+	}
 	if diff := cmp.Diff([]string{"linux/amd64"}, peerPlatforms(t, ref)); diff != "" {
 		t.Errorf("platforms of the index as a peer sees them (-want +got):\n%s", diff)
 	}
@@ -71,7 +75,7 @@ func TestPlatformThatMayFailIsLeftOutLoudly(t *testing.T) {
 		t.Errorf("%s without (-want +got):\n%s", r.report.Outcome, diff)
 	}
 	without := "WITHOUT linux/arm64, linux/mips64le"
-	r.wantStderr(t, without, "::warning::linux/arm64 failed and is missing in the result", "LEFT OUT", "image is not published for this platform")
+	r.wantStderr(t, without, "::warning file=Dockerfile,line=3::linux/arm64 failed and is missing in the result, as --allow-failure allows: process ", "LEFT OUT", "image is not published for this platform")
 	for _, name := range []string{"summary.md", "junit.xml"} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil || !strings.Contains(string(text), without) || !strings.Contains(string(text), "LEFT OUT") {

@@ -13,6 +13,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/multiarch-action/internal/report"
 )
 
 // moody is the lab's registry behind a proxy that counts what is uploaded, and refuses some requests.
@@ -133,7 +137,7 @@ func TestPushOnABadDay(t *testing.T) {
 	if m.mounts == 0 {
 		t.Error("no layer was mounted in the second repository")
 	}
-	both := r.report.Digest
+	both, size := r.report.Digest, r.platform(t, "linux/amd64").Size
 	here := func(ref string) string { return strings.Replace(ref, m.host, w.lab["LAB_REGISTRY"], 1) }
 	if one, other := digestOf(t, here(first)), digestOf(t, here(second)); one != both || other != both {
 		t.Errorf("the tags point at %s and %s, want both at %s", one, other, both)
@@ -157,5 +161,12 @@ func TestPushOnABadDay(t *testing.T) {
 	r.wantCode(t, 0)
 	if got := digestOf(t, here(first)); got != r.report.Digest || got == both {
 		t.Errorf("with force the tag points at %s, want %s", got, r.report.Digest)
+	}
+	want := &report.Compared{Tag: first, Digest: both, Gone: []string{"linux/arm64"}}
+	if diff := cmp.Diff(want, r.report.Compared); diff != "" {
+		t.Errorf("the image that sizes are compared with (-want +got):\n%s", diff)
+	}
+	if got := r.platform(t, "linux/amd64").SizeBefore; got != size || size == 0 {
+		t.Errorf("the image before is said to have had %d bytes, want %d", got, size)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -172,11 +174,26 @@ func (r *releaser) check(ctx context.Context, candidates []*candidate, found []p
 func (r *releaser) tag(ctx context.Context, tags []plan.Tag, document publish.Document) error {
 	r.result.Digest = document.Hash.String()
 	r.result.Image = tags[0].Name() + "@" + r.result.Digest
+	r.registry.Replaced = r.replaced
 	moves, err := r.registry.Tag(ctx, tags, document)
 	for _, m := range moves {
 		r.result.Tags = append(r.result.Tags, report.Tag{Name: m.Tag.Name(), From: m.From, To: m.To, Moved: m.Moved()})
 	}
 	return err
+}
+
+// replaced puts the sizes of what a tag held before beside those of now.
+func (r *releaser) replaced(before publish.Sizes, err error) {
+	if err != nil {
+		r.result.Notes = append(r.result.Notes, err.Error())
+		return
+	}
+	for i := range r.result.Platforms {
+		row := &r.result.Platforms[i]
+		row.SizeBefore = before.Platforms[row.Platform]
+		delete(before.Platforms, row.Platform)
+	}
+	r.result.Compared = &report.Compared{Tag: before.Tag.Name(), Digest: before.Digest, Gone: slices.Sorted(maps.Keys(before.Platforms))}
 }
 
 // copied counts what was copied.

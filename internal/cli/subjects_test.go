@@ -15,9 +15,13 @@ func TestEverySubjectHasANameOfItsOwn(t *testing.T) {
 	tags := []report.Tag{{Name: "ghcr.io/owner/app:1.4.2"}, {Name: "localhost:5000/app:1.4.2"}, {Name: "ghcr.io/owner/app:latest"}}
 	got := subjectsOf(tags, "sha256:i", []ci.Subject{{Name: "linux/amd64", Digest: "sha256:a"}, {Name: "linux/arm/v7", Digest: "sha256:b"}, {Name: "linux/s390x"}})
 	want := []ci.Subject{
-		{Name: "ghcr.io/owner/app:1.4.2", Digest: "sha256:i"}, {Name: "localhost:5000/app:1.4.2", Digest: "sha256:i"}, {Name: "ghcr.io/owner/app:latest", Digest: "sha256:i"},
-		{Name: "ghcr.io/owner/app:1.4.2-linux-amd64", Digest: "sha256:a"}, {Name: "ghcr.io/owner/app:1.4.2-linux-arm-v7", Digest: "sha256:b"},
-		{Name: "localhost:5000/app:1.4.2-linux-amd64", Digest: "sha256:a"}, {Name: "localhost:5000/app:1.4.2-linux-arm-v7", Digest: "sha256:b"},
+		{Name: "ghcr.io/owner/app:1.4.2", Digest: "sha256:i"},
+		{Name: "localhost:5000/app:1.4.2", Digest: "sha256:i"},
+		{Name: "ghcr.io/owner/app:latest", Digest: "sha256:i"},
+		{Name: "ghcr.io/owner/app:1.4.2-linux-amd64", Digest: "sha256:a"},
+		{Name: "ghcr.io/owner/app:1.4.2-linux-arm-v7", Digest: "sha256:b"},
+		{Name: "localhost:5000/app:1.4.2-linux-amd64", Digest: "sha256:a"},
+		{Name: "localhost:5000/app:1.4.2-linux-arm-v7", Digest: "sha256:b"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("subjectsOf() differs (-want +got):\n%s", diff)

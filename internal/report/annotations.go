@@ -18,19 +18,35 @@ type Annotation struct {
 	Lint     bool // a check of the Dockerfile says so
 }
 
+// missing is what a platform's failure means that may fail.
+const missing = " failed and is missing in the result, as --allow-failure allows"
+
+func (a Annotation) place() string { return fmt.Sprintf("%s:%d", a.File, a.Line) }
+
 // Annotations are the problems of the run, the worst first. What is the same on several platforms is one.
 func (r *Report) Annotations() []Annotation {
 	var out []Annotation
+	said := map[string]bool{} // platforms and places
 	for _, f := range r.failures() {
-		severity := plan.SeverityError
+		a := Annotation{Severity: plan.SeverityError, File: f.File, Line: f.Line, Text: f.names() + ": " + f.Failure.Error}
 		if r.allowed(f.platforms) {
-			severity = plan.SeverityWarning
+			a.Severity, a.Text = plan.SeverityWarning, f.names()+missing+": "+f.Failure.Error
 		}
-		out = append(out, Annotation{Severity: severity, File: f.File, Line: f.Line, Text: f.names() + ": " + f.Failure.Error})
+		out = append(out, a)
+		said[a.place()] = a.Line > 0
+		for _, name := range f.platforms {
+			said[name] = true
+		}
 	}
-	out = append(out, annotationsOf(r.all(), r.allowed)...)
+	for _, a := range annotationsOf(r.all(), r.allowed) {
+		if !said[a.place()] { // what was found before the build may have become a failure
+			out = append(out, a)
+		}
+	}
 	for _, name := range r.Missing {
-		out = append(out, Annotation{Severity: plan.SeverityWarning, Text: name + " failed and is missing in the result, as --allow-failure allows"})
+		if !said[name] {
+			out = append(out, Annotation{Severity: plan.SeverityWarning, Text: name + missing})
+		}
 	}
 	for _, w := range r.Warnings {
 		text := w.Text

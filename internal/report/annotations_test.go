@@ -24,6 +24,18 @@ func TestAnnotationsAreTheWorstFirst(t *testing.T) {
 	}
 }
 
+// What was found before the build, and has become a failure, is said once; a platform that was rejected and may be is said, too.
+func TestAnnotationsSayEachThingOnce(t *testing.T) {
+	t.Parallel()
+	run := without(t)
+	run.Preflight[0].Path, run.Warnings, run.Platforms[2].Findings = "Dockerfile:3", nil, nil
+	run.Missing = append(run.Missing, "linux/386")
+	got := run.Annotations()
+	if len(got) != 2 || got[0].Line != 3 || got[1].Text != "linux/386 failed and is missing in the result, as --allow-failure allows" {
+		t.Errorf("Annotations() = %+v", got)
+	}
+}
+
 // A platform that may fail is a warning, and so is all that is said of it.
 func TestAnnotationsOfAPlatformThatMayFailAreWarnings(t *testing.T) {
 	t.Parallel()
@@ -34,7 +46,7 @@ func TestAnnotationsOfAPlatformThatMayFailAreWarnings(t *testing.T) {
 		}
 		texts = append(texts, a.Text)
 	}
-	want := []string{"linux/s390x: process", "linux/arm64, linux/s390x: Dockerfile:2: every platform gets this value", "linux/arm/v7: /usr/bin/tool: it runs slower", "linux/s390x failed and is missing", "MaintainerDeprecated"}
+	want := []string{"linux/s390x failed and is missing in the result, as --allow-failure allows: process", "linux/arm64, linux/s390x: Dockerfile:2: every platform gets this value", "linux/arm/v7: /usr/bin/tool: it runs slower", "MaintainerDeprecated"}
 	if len(texts) != len(want) {
 		t.Fatalf("%d annotations, want %d: %q", len(texts), len(want), texts)
 	}

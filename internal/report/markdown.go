@@ -45,7 +45,8 @@ func (r *Report) good() bool {
 // markdownHead is the verdict: what it is about, how it ended, and the reference with its digest, to be copied.
 func (r *Report) markdownHead() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n**%s** in %s\n\n", r.sign(), r.verdict(), markdownText(capital(r.headline())), duration(r.Seconds))
+	text := strings.TrimPrefix(strings.TrimPrefix(r.headline(), "failed: "), "cancelled; ") // which the title says
+	fmt.Fprintf(&b, "### %s %s\n\n**%s** in %s\n\n", r.sign(), r.verdict(), markdownText(capital(text)), duration(r.Seconds))
 	switch {
 	case r.Image != "":
 		b.WriteString(fence(r.Image))

@@ -18,7 +18,7 @@ type column struct {
 }
 
 // longestTest is how many characters of a smoke test's output keep the table on a page. The whole is below it.
-const longestTest = 24
+const longestTest = 16
 
 // markdownTable has a row for each platform. A column that says nothing of any platform is not there.
 func (r *Report) markdownTable() string {
@@ -26,7 +26,7 @@ func (r *Report) markdownTable() string {
 		{"Platform", ":--", func(p Platform) string { return p.statusSign() + nbsp + unbroken(p.Platform.String()) }},
 		{"Digest", ":--", Platform.digestCell},
 		{"Size", "--:", func(p Platform) string { return unbroken(size(p.Size)) }},
-		{"Change", "--:", r.changeCell},
+		{"Change", "--:", func(p Platform) string { return r.Compared.change(p.Size, p.SizeBefore) }},
 		{"Layers", "--:", func(p Platform) string { return strings.TrimPrefix(fmt.Sprint(p.Layers), "0") }},
 		{"Built", ":--", r.builtCell},
 		{"Time", "--:", func(p Platform) string { return unbroken(duration(p.Seconds)) }},
@@ -81,22 +81,22 @@ func (p Platform) digestCell() string {
 	case p.Status == StatusUnknown:
 		return "*not" + nbsp + "built*"
 	case p.Allowed:
-		return "**left" + nbsp + "out**"
+		return "**LEFT OUT**"
 	case p.Status == StatusFailed || p.Status == StatusRejected:
 		return "**" + string(p.Status) + "**"
 	}
 	return "*" + string(p.Status) + "*"
 }
 
-// changeCell compares the size with that of the image that had the tag before.
-func (r *Report) changeCell(p Platform) string {
+// change compares a platform's size with that in the image that had the tag before. nil: there was none.
+func (c *Compared) change(size, before int64) string {
 	switch {
-	case r.Compared == nil || p.Size == 0:
+	case c == nil || size == 0:
 		return ""
-	case p.SizeBefore == 0:
+	case before == 0:
 		return "new"
 	}
-	percent := 100 * (float64(p.Size)/float64(p.SizeBefore) - 1)
+	percent := 100 * (float64(size)/float64(before) - 1)
 	text := fmt.Sprintf("%+.1f"+nbsp+"%%", percent)
 	if text[1:] == fmt.Sprintf("%.1f"+nbsp+"%%", 0.0) {
 		return "±0"
@@ -173,12 +173,8 @@ func (r *Report) checksCell(p Platform) string {
 // markdownLegend explains the table, in a line.
 func (r *Report) markdownLegend() string {
 	var parts []string
-	if c := r.Compared; c != nil {
-		text := fmt.Sprintf("Change: compressed size against %s as it was before (%s)", code(c.Tag), code(shortDigest(c.Digest)))
-		if len(c.Gone) > 0 {
-			text += ", which had " + markdownText(strings.Join(c.Gone, ", ")) + ", too"
-		}
-		parts = append(parts, text+".")
+	if r.Compared != nil {
+		parts = append(parts, r.Compared.legend())
 	}
 	var emulators []string
 	for _, p := range r.Platforms {
@@ -193,6 +189,15 @@ func (r *Report) markdownLegend() string {
 		return ""
 	}
 	return strings.Join(parts, " ") + "\n\n"
+}
+
+// legend says what the change is against.
+func (c *Compared) legend() string {
+	text := fmt.Sprintf("Change: compressed size against %s as it was before (%s)", code(c.Tag), code(shortDigest(c.Digest)))
+	if len(c.Gone) > 0 {
+		text += ", which had " + markdownText(strings.Join(c.Gone, ", ")) + ", too"
+	}
+	return text + "."
 }
 
 // manyTags is how many tags are shown unfolded.

@@ -20,6 +20,10 @@ func (g failures) markdown(open bool) string {
 	if f.Line > 0 {
 		title += fmt.Sprintf(" at <code>%s</code>", inHTML(fmt.Sprintf("%s:%d", f.File, f.Line)))
 	}
+	reason := ": " + inHTML(first)
+	if f.ExitCode != 0 && len(f.Excerpt) > 0 { // BuildKit's words repeat the instruction
+		reason, rest = fmt.Sprintf(" with exit status %d", f.ExitCode), nil
+	}
 	body := f.Explanation.markdown(f.Error)
 	if len(rest) > 0 {
 		body += fence(clipped(strings.Join(rest, "\n")))
@@ -33,7 +37,7 @@ func (g failures) markdown(open bool) string {
 	if len(g.platforms) > maxNames {
 		body += "On " + markdownText(strings.Join(g.platforms, ", ")) + ".\n\n"
 	}
-	return fold(open, title+": "+inHTML(first), body)
+	return fold(open, title+reason, body)
 }
 
 // findings are those of one check at one path, usually on several platforms.

@@ -27,7 +27,8 @@ type Released struct {
 	Copied        Copied             `json:"copied"`
 	Companions    int                `json:"companions"` // signatures and other referrers that went along
 	Tags          []Tag              `json:"tags,omitempty"`
-	Notes         []string           `json:"notes,omitempty"` // what was decided without being asked
+	Compared      *Compared          `json:"compared,omitempty"` // the image that sizes are compared with; nil: there was none
+	Notes         []string           `json:"notes,omitempty"`    // what was decided without being asked
 	Seconds       float64            `json:"seconds"`
 }
 
@@ -36,6 +37,7 @@ type ReleasedPlatform struct {
 	VerifiedPlatform
 	Source       string `json:"source"` // as it was named
 	Attestations int    `json:"attestations"`
+	SizeBefore   int64  `json:"sizeBefore,omitempty"` // in the image that Released.Compared names; 0: it is new
 }
 
 // Copied is what the repositories did not hold yet.
@@ -147,16 +149,20 @@ func (r *Released) markdownHead() string {
 
 func (r *Released) markdownTable() string {
 	var b strings.Builder
-	b.WriteString("| Platform | Digest | Size | Layers | Attestations | Checks | Source |\n|:--|:--|--:|--:|--:|:--|:--|\n")
+	b.WriteString("| Platform | Digest | Size | Change | Layers | Attestations | Checks | Source |\n|:--|:--|--:|--:|--:|--:|:--|:--|\n")
 	for _, p := range r.Platforms {
 		sign := "✅"
-		if p.Verdict != VerdictGood {
+		if p.Verdict == VerdictBad || p.Verdict == VerdictUnread {
 			sign = "❌"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", sign+nbsp+markdownText(p.Platform), cell(shortDigest(p.Digest)), unbroken(size(p.Size)), p.Layers, p.Attestations,
-			r.checks(p), cell(p.Source))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %s | %s |\n", sign+nbsp+markdownText(p.Platform), cell(shortDigest(p.Digest)), unbroken(size(p.Size)),
+			r.Compared.change(p.Size, p.SizeBefore), p.Layers, p.Attestations, r.checks(p), cell(p.Source))
 	}
-	return b.String() + "\n"
+	b.WriteString("\n")
+	if r.Compared != nil {
+		b.WriteString(r.Compared.legend() + "\n\n")
+	}
+	return b.String()
 }
 
 // markdownUse is how to pull each platform.
