@@ -72,6 +72,7 @@ bench: build lab-up ## compare with the usual chain of tools, builds with and wi
 
 .PHONY: screenshots
 screenshots: ## draw docs/images: summaries of recorded runs as GitHub shows them, in headless Chromium
+	$(LAB) packages screenshots
 	go run ./lab/screenshots
 
 .PHONY: fuzz

@@ -74,13 +74,18 @@ that ran before stays. Images, caches and the binfmt_misc mount stay too.`,
 
 func packagesCommand(use user) *cobra.Command {
 	return &cobra.Command{
-		Use:   "packages",
-		Short: "Install what the tests need of the system: a C compiler, git, Node and the like",
-		Long: `Installs the Debian packages of a C compiler, for Go's race detector, of git, of Node, for
-the workflow that uses the action, of rsync, for pipelines of GitLab, and of xmllint, where
-these programs are not there. Only installing needs root.`,
-		Args: cobra.NoArgs,
-		RunE: use(func(ctx context.Context, l *lab, _ []string) error {
+		Use:   "packages [screenshots]",
+		Short: "Install what the tests need of the system, or what draws screenshots",
+		Long: `Installs Debian packages where their programs are not there: for the tests a C compiler, for
+Go's race detector, git, Node, for the workflow that uses the action, rsync, for pipelines of
+GitLab, Groovy, for those of Jenkins, and xmllint; for screenshots Chromium, fonts and
+pngquant. Only installing needs root.`,
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"screenshots"},
+		RunE: use(func(ctx context.Context, l *lab, args []string) error {
+			if len(args) > 0 {
+				return l.ensurePackages(ctx, "for screenshots", screenshotPackages...)
+			}
 			return l.ensurePackages(ctx, "for the tests", testPackages...)
 		}),
 	}

@@ -29,6 +29,13 @@ var (
 		{"groovy", "groovy"},
 		{"default-jre-headless", ""},
 	}
+	screenshotPackages = []systemPackage{
+		{"chromium", "chromium"},
+		{"pngquant", "pngquant"},
+		{"fonts-noto-color-emoji", ""},
+		{"fonts-noto-core", ""},
+		{"fonts-liberation", ""},
+	}
 )
 
 // ensurePackages installs what is missing of the packages, with the machine's own apt, which needs root. The reason is

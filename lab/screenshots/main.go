@@ -45,12 +45,6 @@ func main() {
 
 // run makes all pictures, from the root of the repository.
 func run(ctx context.Context, log io.Writer) error {
-	programs := []string{"chromium", "pngquant"}
-	for _, program := range programs {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%w; run: apt-get install chromium pngquant fonts-noto-color-emoji fonts-noto-core fonts-liberation", err)
-		}
-	}
 	style, err := assets(ctx)
 	if err != nil {
 		return err
