@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -33,12 +34,21 @@ func onAct(h *hosts) func(*testing.T, *cell) io.Reader {
 	}
 }
 
+var gitlabProgram = sync.OnceValues(func() (string, error) {
+	path, err := output(w.root, "go", "run", "./lab", "tool", "gitlab-ci-local")
+	return strings.TrimSpace(path), err
+})
+
 // onGitLab runs a job with gitlab-ci-local.
 func onGitLab(h *hosts) func(*testing.T, *cell) io.Reader {
 	return func(t *testing.T, c *cell) io.Reader {
 		t.Helper()
+		program, err := gitlabProgram()
+		if err != nil {
+			t.Fatal(err)
+		}
 		repository := c.repository(t)
-		text := "image:\n  script:\n    - " + w.program + " build\n"
+		text := "job:\n  script:\n    - " + w.program + " build\n"
 		if err := os.WriteFile(filepath.Join(repository, ".gitlab-ci.yml"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +56,7 @@ func onGitLab(h *hosts) func(*testing.T, *cell) io.Reader {
 		for name, value := range c.environment() {
 			args = append(args, "--variable", name+"="+value)
 		}
-		return h.startIn(t, c, repository, w.gitlab, append(args, "image")...)
+		return h.startIn(t, c, repository, program, append(args, "job")...)
 	}
 }
 

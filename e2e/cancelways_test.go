@@ -191,6 +191,16 @@ func processesInEnvironment(variable string) (out []int) {
 	return out
 }
 
+// commandLines says what processes are.
+func commandLines(processes []int) string {
+	var out strings.Builder
+	for _, pid := range processes {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may have ended
+		fmt.Fprintf(&out, "%d %s\n", pid, bytes.ReplaceAll(line, []byte{0}, []byte(" ")))
+	}
+	return out.String()
+}
+
 func killAll(processes []int) {
 	for _, pid := range processes {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
