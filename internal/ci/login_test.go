@@ -28,8 +28,12 @@ func TestLoginsOfHosts(t *testing.T) {
 			[]plan.Login{{Registry: "registry.example", Username: "gitlab-ci-token", Password: "a"}, {Registry: "git.example:443", Username: "gitlab-ci-token", Password: "b"}},
 		},
 		"GitLab without a registry": {map[string]string{"GITLAB_CI": "true", "CI_REGISTRY_USER": "u", "CI_REGISTRY_PASSWORD": "a"}, nil},
-		"GitHub's token":            {map[string]string{"GITHUB_TOKEN": "a", "GITHUB_ACTOR": "octocat"}, []plan.Login{{Registry: "ghcr.io", Username: "octocat", Password: "a"}}},
-		"the action's token":        {map[string]string{"GITHUB_ACTIONS": "true", "INPUT_GITHUB-TOKEN": "a"}, []plan.Login{{Registry: "ghcr.io", Username: "token", Password: "a"}}},
+		"GitLab's job token": {
+			map[string]string{"GITLAB_CI": "true", "CI_REGISTRY": "registry.example", "CI_JOB_TOKEN": "t"},
+			[]plan.Login{{Registry: "registry.example", Username: "gitlab-ci-token", Password: "t"}},
+		},
+		"GitHub's token":     {map[string]string{"GITHUB_TOKEN": "a", "GITHUB_ACTOR": "octocat"}, []plan.Login{{Registry: "ghcr.io", Username: "octocat", Password: "a"}}},
+		"the action's token": {map[string]string{"GITHUB_ACTIONS": "true", "INPUT_GITHUB-TOKEN": "a"}, []plan.Login{{Registry: "ghcr.io", Username: "token", Password: "a"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,9 @@ func (r *run) answer(ctx context.Context) (build.Answer, error) {
 	if r.own != nil {
 		r.nodes = append([]*node{r.own}, r.nodes...)
 	}
+	if err == nil {
+		err = r.settleHosts(ctx)
+	}
 	if err != nil {
 		return build.Answer{}, err
 	}
@@ -45,7 +48,8 @@ func (r *run) answer(ctx context.Context) (build.Answer, error) {
 	}
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := build.Ask(asking, r.nodes[0].client, build.Request{Plan: r.plan, Status: display.Status, Archive: r.stdin.archive()})
+	part := r.planFor(r.nodes[0])
+	answer, err := build.Ask(asking, r.nodes[0].client, build.Request{Plan: &part, Status: display.Status, Archive: r.stdin.archive()})
 	return answer, errors.Join(err, closeDisplay())
 }
 

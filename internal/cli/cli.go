@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/org/multiarch-action/internal/ci"
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/report"
 )
 
 // World is everything that the program touches.
@@ -48,7 +50,7 @@ func Run(ctx context.Context, world World) int {
 	ctx, app.cancel = app.untilOrphaned(ctx)
 	defer app.cancel(nil)
 	root := app.command()
-	root.SetArgs(world.Args)
+	root.SetArgs(app.arguments())
 	err := root.ExecuteContext(ctx)
 	code := app.exitCode(ctx, err)
 	switch {
@@ -58,7 +60,16 @@ func Run(ctx context.Context, world World) int {
 	default:
 		app.explain(err)
 	}
+	app.host.ShowProblems()
 	return code
+}
+
+// Command returns the command tree, for those who describe it. It is not for execution.
+func Command() *cobra.Command {
+	none := func(string) string { return "" }
+	command := (&app{World: World{Getenv: none}, host: ci.Detect(none, io.Discard)}).command()
+	command.DisableAutoGenTag = true
+	return command
 }
 
 type app struct {
@@ -69,7 +80,23 @@ type app struct {
 	keychain   authn.Keychain          // who we are for registries; nil: whom docker's configuration says
 	muted      bool                    // nothing is said, because programs read standard error
 	stdin      *stdin
-	understood bool // the command line; what goes wrong from then on is not the request's fault
+	notes      []string // about flags, for the plan
+	understood bool     // the command line; what goes wrong from then on is not the request's fault
+}
+
+// arguments are those of the command line; without any, what the host wants of a plugin.
+func (a *app) arguments() []string {
+	if len(a.Args) > 0 {
+		return a.Args
+	}
+	var names []string
+	for _, input := range slices.Concat(plan.BuildInputs(), plan.PublishInputs()) {
+		names = append(names, input.Name)
+	}
+	if command := a.host.PluginCommand(names); command != "" {
+		return []string{command}
+	}
+	return a.Args
 }
 
 func (a *app) command() *cobra.Command {
@@ -172,15 +199,21 @@ func (a *app) explain(err error) {
 		}
 		return
 	}
-	a.problem(err.Error())
-	for _, l := range explanationOf(err).Lines(err.Error()) {
-		a.print("multiarch-action: %s: %s\n", l.Name, l.Text)
-	}
+	a.problem(err.Error(), explanationOf(err).Lines(err.Error())...)
 }
 
-func (a *app) problem(text string) {
-	if !a.host.Error("", 0, text) {
-		a.print("multiarch-action: error: %s\n", text)
+// problem shows what ended the run, with what it means: on a host that shows problems as one of them, else on lines.
+func (a *app) problem(text string, meaning ...report.Line) {
+	lines := []string{text}
+	for _, l := range meaning {
+		lines = append(lines, l.Name+": "+l.Text)
+	}
+	if a.host.Ended(strings.Join(lines, "\n")) {
+		return
+	}
+	lines[0] = "error: " + text
+	for _, line := range lines {
+		a.print("multiarch-action: %s\n", line)
 	}
 }
 
@@ -200,13 +233,22 @@ func (a *app) log() io.Writer {
 
 // print writes to people. What others wrote may be part of it, and must not act on the host.
 func (a *app) print(format string, args ...any) {
-	_, _ = io.WriteString(a.log(), ci.Harmless(fmt.Sprintf(format, args...))) // watched sees its error
+	_, _ = io.WriteString(a.coloured(a.log()), ci.Harmless(fmt.Sprintf(format, args...))) // watched sees its error
 }
 
 // terminal returns stderr if a person sits in front of it.
 func (a *app) terminal() (*os.File, bool) {
 	file, ok := a.Stderr.(*os.File)
 	return file, ok && isTerminal(file) && a.Getenv("TERM") != "dumb"
+}
+
+// coloured returns a writer for a report, in colours where they are shown or asked for (no-color.org, force-color.org).
+func (a *app) coloured(w io.Writer) io.Writer {
+	_, shown := a.terminal()
+	if a.Getenv("NO_COLOR") == "" && (shown || a.host.ShowsColours() || a.Getenv("FORCE_COLOR") != "") {
+		return report.Coloured(w)
+	}
+	return w
 }
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

@@ -255,8 +255,9 @@ func saveMemory() {
 
 // write writes the result everywhere that it is wanted.
 func (v *imageVerifier) write(result *report.Verification, in verifyInputs) error {
+	v.annotate(result.Annotations(), sameFile)
 	foreign := v.host.Foreign() // it quotes what images hold
-	problems := []error{result.Terminal(foreign), foreign.Close()}
+	problems := []error{result.Terminal(v.coloured(foreign)), foreign.Close()}
 	file := func(path string, mode int, write writerTo) {
 		if path != "" {
 			problems = append(problems, writeFile(path, mode, write))
@@ -267,7 +268,7 @@ func (v *imageVerifier) write(result *report.Verification, in verifyInputs) erro
 	if in.markdown != "" {
 		file(in.markdown, os.O_TRUNC, result.Markdown)
 	} else {
-		file(v.host.SummaryFile(), os.O_APPEND, result.Markdown)
+		problems = append(problems, v.summarise("", result.MarkdownWithin))
 	}
 	if in.asJSON {
 		return errors.Join(append(problems, result.JSON(v.results()))...)
