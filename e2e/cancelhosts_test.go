@@ -6,11 +6,11 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -29,21 +29,18 @@ func onAct(h *hosts) func(*testing.T, *cell) io.Reader {
 			t.Fatal(err)
 		}
 		repository := c.repository(t)
-		return h.start(t, c, w.act, "push", "-W", file, "-C", repository, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server",
+		cmd := exec.Command(w.act, "push", "-W", file, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server",
 			"--local-repository", releasedAction+"="+releasedFolder(t))
+		cmd.Dir, cmd.Env = repository, c.plain()
+		return h.startCommand(t, c, cmd)
 	}
 }
-
-var gitlabProgram = sync.OnceValues(func() (string, error) {
-	path, err := output(w.root, "go", "run", "./lab", "tool", "gitlab-ci-local")
-	return strings.TrimSpace(path), err
-})
 
 // onGitLab runs a job with gitlab-ci-local.
 func onGitLab(h *hosts) func(*testing.T, *cell) io.Reader {
 	return func(t *testing.T, c *cell) io.Reader {
 		t.Helper()
-		program, err := gitlabProgram()
+		tools, err := gitlabTools()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,8 +53,15 @@ func onGitLab(h *hosts) func(*testing.T, *cell) io.Reader {
 		for name, value := range c.environment() {
 			args = append(args, "--variable", name+"="+value)
 		}
-		return h.startIn(t, c, repository, program, append(args, "job")...)
+		cmd := exec.Command(tools[0], append(args, "job")...)
+		cmd.Dir, cmd.Env = repository, c.plain()
+		return h.startCommand(t, c, cmd)
 	}
+}
+
+// plain is the environment of a host itself. The mark in it finds all its processes.
+func (c *cell) plain() []string {
+	return append(os.Environ(), "CELL="+c.mark, "HOME="+c.dir, "XDG_CACHE_HOME="+c.file("cache"))
 }
 
 // repository is a Git repository with a commit.
