@@ -95,7 +95,7 @@ func TestPostStepRemovesWhatAKilledRunLeft(t *testing.T) {
 	go func() { killed <- killWhenTesting(t, mark) }()
 	log, err := runWorkflow(t, text)
 	run := <-killed
-	if err == nil || !strings.Contains(log, "removed  container ") {
+	if err == nil || !strings.Contains(log, "removed  folder ") {
 		t.Errorf("the post step removed nothing, or the job succeeded:\n%s", log)
 	}
 	wantNothingLeft(t, run)

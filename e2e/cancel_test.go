@@ -174,7 +174,7 @@ func (c *cell) awaitEnd(t *testing.T) {
 	t.Helper()
 	for len(c.processes()) > 0 {
 		if took := time.Since(c.at); took > c.way.grace {
-			t.Errorf("%s after it was cancelled there are still processes, want none after %s", took, c.way.grace)
+			t.Errorf("%s after it was cancelled there are still processes, want none after %s:\n%s", took, c.way.grace, commandLines(c.processes()))
 			killAll(c.processes())
 			return
 		}

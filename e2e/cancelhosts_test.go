@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -28,8 +29,10 @@ func onAct(h *hosts) func(*testing.T, *cell) io.Reader {
 			t.Fatal(err)
 		}
 		repository := c.repository(t)
-		return h.start(t, c, w.act, "push", "-W", file, "-C", repository, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server",
+		cmd := exec.Command(w.act, "push", "-W", file, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server",
 			"--local-repository", releasedAction+"="+releasedFolder(t))
+		cmd.Dir, cmd.Env = repository, c.plain()
+		return h.startCommand(t, c, cmd)
 	}
 }
 
@@ -37,8 +40,12 @@ func onAct(h *hosts) func(*testing.T, *cell) io.Reader {
 func onGitLab(h *hosts) func(*testing.T, *cell) io.Reader {
 	return func(t *testing.T, c *cell) io.Reader {
 		t.Helper()
+		tools, err := gitlabTools()
+		if err != nil {
+			t.Fatal(err)
+		}
 		repository := c.repository(t)
-		text := "image:\n  script:\n    - " + w.program + " build\n"
+		text := "job:\n  script:\n    - " + w.program + " build\n"
 		if err := os.WriteFile(filepath.Join(repository, ".gitlab-ci.yml"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +53,15 @@ func onGitLab(h *hosts) func(*testing.T, *cell) io.Reader {
 		for name, value := range c.environment() {
 			args = append(args, "--variable", name+"="+value)
 		}
-		return h.startIn(t, c, repository, w.gitlab, append(args, "image")...)
+		cmd := exec.Command(tools[0], append(args, "job")...)
+		cmd.Dir, cmd.Env = repository, c.plain()
+		return h.startCommand(t, c, cmd)
 	}
+}
+
+// plain is the environment of a host itself. The mark in it finds all its processes.
+func (c *cell) plain() []string {
+	return append(os.Environ(), "CELL="+c.mark, "HOME="+c.dir, "XDG_CACHE_HOME="+c.file("cache"))
 }
 
 // repository is a Git repository with a commit.

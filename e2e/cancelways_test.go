@@ -94,17 +94,16 @@ func (h *hosts) of(c *cell) *host {
 
 func (h *hosts) start(t *testing.T, c *cell, name string, args ...string) io.Reader {
 	t.Helper()
-	return h.startIn(t, c, "", name, args...)
+	return h.startCommand(t, c, exec.Command(name, args...))
 }
 
-func (h *hosts) startIn(t *testing.T, c *cell, dir, name string, args ...string) io.Reader {
+// startCommand starts one with the environment of a step on GitHub, unless it has its own.
+func (h *hosts) startCommand(t *testing.T, c *cell, cmd *exec.Cmd) io.Reader {
 	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stdout, cmd.Stderr = write, write
 	h.run(t, c, cmd)
@@ -115,7 +114,9 @@ func (h *hosts) startIn(t *testing.T, c *cell, dir, name string, args ...string)
 
 func (h *hosts) run(t *testing.T, c *cell, cmd *exec.Cmd) *host {
 	t.Helper()
-	cmd.Env = append(c.variables(), cmd.Env...)
+	if cmd.Env == nil {
+		cmd.Env = c.variables()
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +190,16 @@ func processesInEnvironment(variable string) (out []int) {
 		}
 	}
 	return out
+}
+
+// commandLines says what processes are.
+func commandLines(processes []int) string {
+	var out strings.Builder
+	for _, pid := range processes {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may have ended
+		fmt.Fprintf(&out, "%d %s\n", pid, bytes.ReplaceAll(line, []byte{0}, []byte(" ")))
+	}
+	return out.String()
 }
 
 func killAll(processes []int) {

@@ -35,7 +35,7 @@ func Detect(getenv func(string) string, log io.Writer) *Host {
 	}
 	if getenv("GITHUB_ACTIONS") == "true" {
 		h.Name = "github"
-		h.action = githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(log))
+		h.action = githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(lasting{log}))
 	}
 	return h
 }
@@ -64,6 +64,16 @@ func hostVariable(prefix, input string) string {
 		upper = strings.ReplaceAll(upper, "-", "_")
 	}
 	return prefix + upper
+}
+
+// lasting is a log that others may have closed, which is no reason for go-githubactions to panic: what the run has made must still be
+// taken away. Whoever gave the log to Detect learns of its errors.
+type lasting struct{ io.Writer }
+
+// Write reports no error.
+func (l lasting) Write(p []byte) (int, error) {
+	_, _ = l.Writer.Write(p)
+	return len(p), nil
 }
 
 // CI reports whether a CI host started the program, by the variables that hosts set in every job.

@@ -2,6 +2,7 @@ package ci_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -186,6 +187,15 @@ func TestSummaryFile(t *testing.T) {
 	if got := ci.Detect(func(name string) string { return env[name] }, io.Discard).SummaryFile(); got != "" {
 		t.Errorf("SummaryFile() on a terminal = %q, want nothing", got)
 	}
+}
+
+func TestLogThatIsClosedEndsNothing(t *testing.T) {
+	t.Parallel()
+	host := github(failing{errors.New("nobody reads it")}, nil)
+	host.Section("build", "Build", true)()
+	host.Mask("a secret")
+	host.Error("", 0, "it failed")
+	host.ShowProblems()
 }
 
 func TestErrorsAreShownWhereTheHostShowsThem(t *testing.T) {

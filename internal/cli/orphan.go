@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"syscall"
 	"time"
 )
@@ -14,33 +15,44 @@ var (
 	errUnread   = errors.New("nobody reads the log any more")
 )
 
-// parentInterval is how often the parent is looked for. CI hosts kill what is left of a job some seconds after its shell.
-const parentInterval = 200 * time.Millisecond
+// orphanInterval is how often parent and log are looked at. CI hosts kill what is left of a job some seconds after its shell.
+const orphanInterval = 200 * time.Millisecond
 
-// untilOrphaned returns a context that ends, on a CI host, when the process that started this one has ended: when hosts cancel a job, they
-// end its shell or their own helper, and not everything that these have started. Elsewhere people send a program into the background and leave.
+// untilOrphaned returns a context that ends when nobody reads the log any more or, on a CI host, when the process that started this one has
+// ended: when hosts cancel a job, they end its shell or their own helper, and not everything that these have started. Elsewhere people
+// send a program into the background and leave.
 func (a *app) untilOrphaned(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if a.Parent == nil || !a.host.CI() {
+	parent := a.parent()
+	log, isFile := a.Stderr.(*os.File)
+	if parent == 0 && !isFile {
 		return ctx, cancel
 	}
-	parent := a.Parent()
 	go func() {
-		tick := time.NewTicker(parentInterval)
+		tick := time.NewTicker(orphanInterval)
 		defer tick.Stop()
-		for {
+		for ctx.Err() == nil {
+			if a.parent() != parent {
+				cancel(errOrphaned)
+			}
+			if isFile && !hasReader(log) {
+				cancel(errUnread)
+			}
 			select {
 			case <-ctx.Done():
-				return
 			case <-tick.C:
-				if a.Parent() != parent {
-					cancel(errOrphaned)
-					return
-				}
 			}
 		}
 	}()
 	return ctx, cancel
+}
+
+// parent is the number of the process that started this one; 0: it does not count.
+func (a *app) parent() int {
+	if a.Parent == nil || !a.host.CI() {
+		return 0
+	}
+	return a.Parent()
 }
 
 // whyCancelled says why a run ends where nobody has asked for it.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -64,8 +65,25 @@ func TestRunEndsWhenNobodyReadsItsLog(t *testing.T) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	code := cli.Run(t.Context(), cli.World{Args: []string{"verify", image}, Stdout: io.Discard, Stderr: broken{}, Getenv: func(string) string { return "" }})
-	if code != cli.ExitCancelled {
+	world := cli.World{Args: []string{"verify", image}, Stdout: io.Discard, Stderr: broken{}, Getenv: func(string) string { return "" }}
+	if code := cli.Run(t.Context(), world); code != cli.ExitCancelled {
+		t.Errorf("it ended with %d, want %d", code, cli.ExitCancelled)
+	}
+}
+
+func TestRunEndsWhenItsLogIsClosed(t *testing.T) {
+	t.Parallel()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = write.Close() }() // nobody reads it
+	image := imageIn(t, func(_ http.ResponseWriter, r *http.Request) {
+		_ = read.Close() // twice, if it is asked twice
+		<-r.Context().Done()
+	})
+	world := cli.World{Args: []string{"verify", image}, Stdout: io.Discard, Stderr: write, Getenv: func(string) string { return "" }}
+	if code := cli.Run(t.Context(), world); code != cli.ExitCancelled {
 		t.Errorf("it ended with %d, want %d", code, cli.ExitCancelled)
 	}
 }
