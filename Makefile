@@ -52,11 +52,16 @@ release-dry-run: lab-up ## make a release twice, the second time from cold cache
 	    --buildkitd-config lab/buildkitd.toml --file release/Dockerfile bin/release/programs; done
 
 .PHONY: lint
-lint: ## vet and lint
+lint: .lab/groovy-linted ## vet and lint
 	gofmt -l . | (! grep .)
 	go vet ./... && go vet -tags e2e ./...
 	$$($(LAB) tool golangci-lint) run --build-tags e2e ./...
 	$$($(LAB) tool actionlint)
+
+# It starts Java: only when something has changed.
+.lab/groovy-linted: vars/multiarchBuild.groovy examples/jenkins/Jenkinsfile .groovylintrc.json lab/tools/groovy-lint/package-lock.json | packages
+	$$($(LAB) tool npm-groovy-lint) --noserver --failon info vars/multiarchBuild.groovy examples/jenkins/Jenkinsfile
+	touch $@
 
 .PHONY: bench
 bench: build lab-up ## compare with the usual chain of tools, builds with and without verification, verify with crane, and our memory with its limit

@@ -95,6 +95,9 @@ func TestTwoRegistriesWithTwoPasswords(t *testing.T) {
 	r.wantCode(t, 0)
 	verify = invocation{env: []string{"DOCKER_CONFIG=" + t.TempDir(), "MULTIARCH_PASSWORD=" + password}, args: []string{"verify", "--registry", host, "--username", "owner", plain}}
 	verify.run(t).wantCode(t, 0)
+	file := folder(t, map[string]string{"password": password + "\n"})
+	fromFile := builds(app, []string{"linux/amd64"}, "--registry", host, "--username", "owner", "--password-file", filepath.Join(file, "password"), "-t", plain, "--push")
+	fromFile.run(t).wantCode(t, 0)
 	verify.env[1] = "MULTIARCH_PASSWORD=no-such-password"
 	r = verify.run(t)
 	r.wantCode(t, 1)

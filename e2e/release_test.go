@@ -30,7 +30,12 @@ func TestReleaseIsReproducibleAndUsable(t *testing.T) {
 		t.Errorf("the same source gives the release commits %s and %s", commit, again)
 	}
 	mustIn(t, filepath.Join(first, "out", "programs"), "sha256sum", "--check", "SHA256SUMS")
+	if pages := mustIn(t, filepath.Join(first, "out", "programs"), "tar", "-tzf", "multiarch-action-man.tar.gz"); !strings.Contains(pages, "man1/multiarch-action-build.1") {
+		t.Errorf("the manual has the pages\n%s", pages)
+	}
 	mustIn(t, first, "diff", "-r", filepath.Join(first, "out", "programs"), filepath.Join(second, "out", "programs"))
+
+	startAsPlugin(t, filepath.Join(first, "out", "programs"))
 
 	action := filepath.Join(t.TempDir(), "action")
 	mustIn(t, first, "git", "clone", "-q", "--branch", "v1.0.0", filepath.Join(first, "out", "repository.git"), action)
@@ -42,6 +47,27 @@ func TestReleaseIsReproducibleAndUsable(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuseChanged(t, action)
+}
+
+// startAsPlugin builds the release's image with the released program, and lets it build as a plugin of Woodpecker: in a container with the
+// engine's socket and a workspace, with settings and without arguments.
+func startAsPlugin(t *testing.T, programs string) {
+	t.Helper()
+	image := tag(t) + "-image"
+	native := "linux/" + runtime.GOARCH
+	build := builds(programs, []string{native}, "--file", filepath.Join(w.root, "release", "Dockerfile"), "-t", image, "--push", "--test", "multiarch-action --version")
+	build.program = filepath.Join(programs, "multiarch-action-linux-"+runtime.GOARCH)
+	build.run(t).wantCode(t, 0)
+
+	ref := tag(t) + "-plugin"
+	workspace := folder(t, map[string]string{"Dockerfile": "FROM busybox\n", "buildkitd.toml": must(t, "cat", w.lab["LAB_BUILDKITD_CONFIG"])})
+	must(t, "docker", "run", "--rm", "--network", "host", "--volume", "/var/run/docker.sock:/var/run/docker.sock",
+		"--volume", workspace+":/woodpecker/src", "--workdir", "/woodpecker/src", "--env", "CI=woodpecker",
+		"--env", "PLUGIN_PLATFORMS=linux/amd64,linux/arm64", "--env", "PLUGIN_TAGS="+ref, "--env", "PLUGIN_PUSH=true",
+		"--env", "PLUGIN_BUILDKITD_CONFIG=buildkitd.toml", "--env", "PLUGIN_BUILDKIT_IMAGE="+w.lab["MULTIARCH_BUILDKIT_IMAGE"], image)
+	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64"}, peerPlatforms(t, ref)); diff != "" {
+		t.Errorf("platforms of the plugin's index (-want +got):\n%s", diff)
+	}
 }
 
 // useReleased builds an image with the action under its released name.

@@ -130,4 +130,7 @@ RUN false
 	r = builds(image, []string{"linux/arm64"}, "--target", "wanted", "--policy", filepath.Join(image, "over.yaml")).run(t)
 	r.wantCode(t, 3)
 	r.wantStderr(t, "error: linux/arm64 [files/foreign] /opt/vendor/tool", "2020-01-31")
+	r = builds(image, []string{"linux/arm64"}, "--target", "nowhere").run(t)
+	r.wantCode(t, 1)
+	r.wantStderr(t, "cause: the Dockerfile has no stage nowhere")
 }

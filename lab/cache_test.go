@@ -80,7 +80,7 @@ func TestSweepRemovesOnlyWhatIsUnfinished(t *testing.T) {
 func TestEveryToolHasAVersionInItsOwnModule(t *testing.T) {
 	t.Parallel()
 	for _, one := range tools {
-		version, err := one.version(filepath.Join("tools", one.folder, "go.mod"))
+		version, err := one.version(filepath.Join("tools", one.folder))
 		if err != nil {
 			t.Errorf("%s: %v", one.name, err)
 		}

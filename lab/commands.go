@@ -75,10 +75,10 @@ that ran before stays. Images, caches and the binfmt_misc mount stay too.`,
 func packagesCommand(use user) *cobra.Command {
 	return &cobra.Command{
 		Use:   "packages",
-		Short: "Install what the tests need of the system: a C compiler, git and Node",
-		Long: `Installs the Debian packages of a C compiler, for Go's race detector, of git, and of
-Node, for the workflow that uses the action, where these programs are not there. Only
-installing needs root.`,
+		Short: "Install what the tests need of the system: a C compiler, git, Node and the like",
+		Long: `Installs the Debian packages of a C compiler, for Go's race detector, of git, of Node, for
+the workflow that uses the action, of rsync, for pipelines of GitLab, and of xmllint, where
+these programs are not there. Only installing needs root.`,
 		Args: cobra.NoArgs,
 		RunE: use(func(ctx context.Context, l *lab, _ []string) error {
 			return l.ensurePackages(ctx, "for the tests", testPackages...)
@@ -112,7 +112,7 @@ func toolCommand(use user) *cobra.Command {
 	return &cobra.Command{
 		Use:       "tool NAME...",
 		Short:     "Build the named tools if need be and print their paths",
-		Long:      "Builds the named tools from the Go module proxy, in the versions that lab/tools pins,\nand prints their absolute paths, one on a line.\n\nNames: " + toolNames(),
+		Long:      "Builds the named tools from the Go module proxy, or installs them by npm, in the versions\nthat lab/tools pins, and prints their absolute paths, one on a line.\n\nNames: " + toolNames(),
 		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: toolNameList(),
 		RunE:      use(func(ctx context.Context, l *lab, args []string) error { return l.printTools(ctx, args) }),

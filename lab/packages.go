@@ -17,7 +17,18 @@ var (
 	enginePackages = []systemPackage{{"docker.io", "dockerd"}, {"runc", "runc"}, {"iptables", "iptables"}}
 	cCompiler      = []systemPackage{{"gcc", "gcc"}, {"libc6-dev", ""}, {"libseccomp-dev", ""}, {"pkg-config", "pkg-config"}}
 	debianMaker    = []systemPackage{{"debootstrap", "debootstrap"}}
-	testPackages   = []systemPackage{{"gcc", "gcc"}, {"libc6-dev", ""}, {"git", "git"}, {"nodejs", "node"}, {"openssh-client", "ssh"}, {"iproute2", "ip"}}
+	testPackages   = []systemPackage{
+		{"gcc", "gcc"},
+		{"libc6-dev", ""},
+		{"git", "git"},
+		{"nodejs", "node"},
+		{"openssh-client", "ssh"},
+		{"iproute2", "ip"},
+		{"rsync", "rsync"},
+		{"libxml2-utils", "xmllint"},
+		{"groovy", "groovy"},
+		{"default-jre-headless", ""},
+	}
 )
 
 // ensurePackages installs what is missing of the packages, with the machine's own apt, which needs root. The reason is

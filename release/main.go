@@ -1,5 +1,5 @@
 // Command release makes everything that a release consists of, from a commit and nothing else: programs for all systems, their sums,
-// a bill of materials, and the commit that people pin the action by. The same commit and the same Go give the same bytes.
+// a bill of materials, manual pages, and the commit that people pin the action by. The same commit and the same Go give the same bytes.
 package main
 
 import (
@@ -63,7 +63,7 @@ func (r *release) make(ctx context.Context) error {
 	if err := os.MkdirAll(r.programs(), 0o755); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{r.clone, r.build, r.describe, r.sum, r.commitPrograms} {
+	for _, step := range []func(context.Context) error{r.clone, r.build, r.describe, r.manual, r.sum, r.commitPrograms} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func (j *job) exports(ctx context.Context) ([]buildkit.ExportEntry, error) {
 	}
 	if j.Plan.Load && !j.Plan.Index() {
 		out = append(out, buildkit.ExportEntry{
-			Type: buildkit.ExporterDocker, Attrs: j.imageAttrs(plan.ImageForm{}, map[string]string{"name": nameList(j.Plan.Tags)}),
+			Type: buildkit.ExporterDocker, Attrs: j.imageAttrs(plan.ImageForm{}, map[string]string{"name": nameList(j.Plan.Loaded())}),
 			Output: func(map[string]string) (io.WriteCloser, error) { return j.pipeToEngine(ctx), nil },
 		})
 	}

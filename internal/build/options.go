@@ -65,6 +65,9 @@ func stepOpt(opt map[string]string, s plan.Steps) {
 	if s.NoCache {
 		opt["no-cache"] = "" // every stage
 	}
+	for name, value := range s.Resources {
+		opt[name] = value
+	}
 	if s.Pull {
 		opt["image-resolve-mode"] = "pull"
 	}

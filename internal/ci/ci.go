@@ -4,10 +4,12 @@
 package ci
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
@@ -17,15 +19,20 @@ import (
 
 // Host is where the program runs.
 type Host struct {
-	Name   string // "github" or "terminal"
+	Name   string // "github", "gitlab" or "terminal"
 	getenv func(string) string
 	log    io.Writer
 	action *githubactions.Action // nil anywhere but on GitHub
+
+	problems problems // to be shown when the run ends
 }
 
 // Detect finds out from the environment where the program runs. People read what is written to log.
 func Detect(getenv func(string) string, log io.Writer) *Host {
 	h := &Host{Name: "terminal", getenv: getenv, log: log}
+	if onGitLab(getenv) {
+		h.Name = "gitlab"
+	}
 	if getenv("GITHUB_ACTIONS") == "true" {
 		h.Name = "github"
 		h.action = githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(log))
@@ -33,19 +40,52 @@ func Detect(getenv func(string) string, log io.Writer) *Host {
 	return h
 }
 
+// PluginCommand returns the command for a program that the host has started without arguments, as Woodpecker and Drone start a plugin and
+// GitHub a container step: the setting "command", else build. It is empty where the host has set none of the inputs that are named.
+func (h *Host) PluginCommand(inputs []string) string {
+	prefixes := []string{"PLUGIN_"}
+	if h.action != nil {
+		prefixes = append(prefixes, "INPUT_")
+	}
+	for _, prefix := range prefixes {
+		for _, name := range inputs {
+			if h.getenv(hostVariable(prefix, name)) != "" {
+				return cmp.Or(h.getenv(prefix+"COMMAND"), "build")
+			}
+		}
+	}
+	return ""
+}
+
+// hostVariable is where a host puts an input. GitHub's runner keeps hyphens: INPUT_BUILD-ARGS.
+func hostVariable(prefix, input string) string {
+	upper := strings.ToUpper(input)
+	if prefix != "INPUT_" {
+		upper = strings.ReplaceAll(upper, "-", "_")
+	}
+	return prefix + upper
+}
+
+// CI reports whether a CI host started the program, by the variables that hosts set in every job.
+func (h *Host) CI() bool {
+	for _, variable := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "BUILDKITE", "DRONE", "TEAMCITY_VERSION"} {
+		if value := h.getenv(variable); value != "" && value != "false" {
+			return true
+		}
+	}
+	return h.getenv("GITLAB_CI") != "" // gitlab-ci-local says false
+}
+
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
 // Drone), then MULTIARCH_. Empty text and the input's default are as good as none: GitHub sets every input that an action declares,
 // and where the workflow does not say it, another variable may.
 func (h *Host) Input(name, byDefault string) string {
-	upper := strings.ToUpper(name)
-	under := strings.ReplaceAll(upper, "-", "_")
-	candidates := []string{"PLUGIN_" + under, "MULTIARCH_" + under}
+	prefixes := []string{"PLUGIN_", "MULTIARCH_"}
 	if h.action != nil {
-		// The runner keeps hyphens: INPUT_BUILD-ARGS.
-		candidates = append([]string{"INPUT_" + upper}, candidates...)
+		prefixes = append([]string{"INPUT_"}, prefixes...)
 	}
-	for _, variable := range candidates {
-		if text := h.getenv(variable); text != "" && text != byDefault {
+	for _, prefix := range prefixes {
+		if text := h.getenv(hostVariable(prefix, name)); text != "" && text != byDefault {
 			return text
 		}
 	}
@@ -70,9 +110,9 @@ func (h *Host) InTerms(problem plan.InputError, inputs []plan.Input) plan.InputE
 	return problem
 }
 
-// SummaryFile is where the host collects Markdown, or nothing.
+// SummaryFile is where the host collects Markdown, or nothing: also where docker/build-push-action is told to write no summary.
 func (h *Host) SummaryFile() string {
-	if h.action == nil {
+	if h.action == nil || h.off("DOCKER_BUILD_SUMMARY") {
 		return ""
 	}
 	return h.getenv("GITHUB_STEP_SUMMARY")
@@ -89,19 +129,6 @@ func (h *Host) SetOutputs(outputs []Output) error {
 		}
 	}
 	return nil
-}
-
-// SaveState keeps a value for the step that cleans up.
-func (h *Host) SaveState(name, value string) error {
-	return h.fileCommand("state", name, value)
-}
-
-// State returns what SaveState kept.
-func (h *Host) State(name string) string {
-	if h.action == nil {
-		return ""
-	}
-	return h.getenv("STATE_" + name)
 }
 
 // fileCommand writes name and value into one of the runner's files. The marker around the value is random: with a known one,
@@ -123,29 +150,40 @@ func (h *Host) fileCommand(file, name, value string) (err error) {
 	return nil
 }
 
-// Error shows a problem where the host shows problems; file and line may be empty. It reports whether the host has such a place.
-func (h *Host) Error(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
+// Debug returns what shows lines for whoever looks for the cause of a problem, which RUNNER_DEBUG=1 asks for, as GitHub's runner sets it
+// where debug logging is enabled; otherwise nil.
+func (h *Host) Debug() func(text string) {
+	switch {
+	case h.getenv("RUNNER_DEBUG") != "1":
+		return nil
+	case h.action != nil:
+		return func(text string) { h.action.Debugf("%s", text) }
 	}
-	h.at(file, line).Errorf("%s", text)
-	return true
+	return func(text string) { fmt.Fprintln(h.log, "debug:", text) }
 }
 
-// Warning is like Error for what does not keep the run from success.
-func (h *Host) Warning(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
+// Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
+// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes. Sections do not nest.
+func (h *Host) Section(name, title string, collapsed bool) (end func()) {
+	switch {
+	case h.action != nil:
+		h.action.Group(title)
+		return h.action.EndGroup
+	case onGitLab(h.getenv):
+		return h.gitlabSection(name, title, collapsed)
 	}
-	h.at(file, line).Warningf("%s", text)
-	return true
+	return func() {}
 }
 
-func (h *Host) at(file string, line int) *githubactions.Action {
-	if file == "" || line <= 0 {
-		return h.action
-	}
-	return h.action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
+// Lint is like Warning for what a check of the Dockerfile found, unless docker/build-push-action is told not to show that.
+func (h *Host) Lint(file string, line int, text string) bool {
+	return !h.off("DOCKER_BUILD_CHECKS_ANNOTATIONS") && h.Warning(file, line, text)
+}
+
+// off reports whether a variable that is on by default says otherwise.
+func (h *Host) off(name string) bool {
+	on, err := strconv.ParseBool(h.getenv(name))
+	return err == nil && !on
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

@@ -5,12 +5,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/multiarch-action/internal/ci"
+	"github.com/org/multiarch-action/internal/ci/runner"
 )
 
 // github is a host on GitHub with some more variables.
@@ -85,7 +87,7 @@ func TestOutputsHoldWhatTheyHold(t *testing.T) {
 			if err := host.SetOutputs([]ci.Output{{Name: "a", Value: value}, {Name: "b", Value: "after"}}); err != nil {
 				t.Fatal(err)
 			}
-			want := []pair{{"a", value}, {"b", "after"}}
+			want := []runner.Pair{{Name: "a", Value: value}, {Name: "b", Value: "after"}}
 			if diff := cmp.Diff(want, readPairs(t, file)); diff != "" {
 				t.Errorf("the runner reads other outputs (-want +got):\n%s", diff)
 			}
@@ -93,13 +95,13 @@ func TestOutputsHoldWhatTheyHold(t *testing.T) {
 	}
 }
 
-func readPairs(t *testing.T, file string) []pair {
+func readPairs(t *testing.T, file string) []runner.Pair {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := fileCommands(string(text))
+	got, err := runner.Pairs(string(text))
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, text)
 	}
@@ -134,15 +136,15 @@ func TestStateIsKeptForTheStepThatCleansUp(t *testing.T) {
 	if err := host.SaveState("run", "3f9a"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]pair{{"run", "3f9a"}}, readPairs(t, file)); diff != "" {
+	if diff := cmp.Diff([]runner.Pair{{Name: "run", Value: "3f9a"}}, readPairs(t, file)); diff != "" {
 		t.Errorf("the runner reads other state (-want +got):\n%s", diff)
 	}
-	if got := host.State("run"); got != "3f9a" {
-		t.Errorf("State() = %q, want %q", got, "3f9a")
+	if got, known := host.States("run"); !known || !slices.Equal(got, []string{"3f9a"}) {
+		t.Errorf("States() = %q, %v, want %q", got, known, "3f9a")
 	}
 	terminal := ci.Detect(func(name string) string { return map[string]string{"STATE_run": "x"}[name] }, io.Discard)
-	if got := terminal.State("run"); got != "" {
-		t.Errorf("State() on a terminal = %q, want nothing", got)
+	if got, known := terminal.States("run"); known || got != nil {
+		t.Errorf("States() on a terminal = %q, %v, want nothing", got, known)
 	}
 }
 
@@ -203,16 +205,54 @@ func TestErrorsAreShownWhereTheHostShowsThem(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			if !github(&log, nil).Error(test.file, test.line, test.text) {
+			host := github(&log, nil)
+			if !host.Error(test.file, test.line, test.text) {
 				t.Error("Error() on GitHub reports no place for it")
 			}
+			host.ShowProblems()
 			if got := log.String(); got != test.want {
 				t.Errorf("the log is %q, want %q", got, test.want)
 			}
 		})
 	}
 	var log bytes.Buffer
-	if ci.Detect(func(string) string { return "" }, &log).Error("", 0, "x") || log.Len() > 0 {
-		t.Errorf("Error() on a terminal wrote %q, want nothing", log.String())
+	host := ci.Detect(func(string) string { return "" }, &log)
+	if host.Error("", 0, "x") {
+		t.Error("Error() on a terminal reports a place for it")
+	}
+	if host.ShowProblems(); log.Len() > 0 {
+		t.Errorf("ShowProblems() on a terminal wrote %q, want nothing", log.String())
+	}
+}
+
+func TestDebugLinesAreForThoseWhoAsk(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environment map[string]string
+		want        string
+	}{
+		{map[string]string{"GITHUB_ACTIONS": "true"}, ""},
+		{map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_DEBUG": "1"}, "::debug::GET 100%25\n"},
+		{map[string]string{"RUNNER_DEBUG": "1"}, "debug: GET 100%\n"},
+	} {
+		var log bytes.Buffer
+		host := ci.Detect(func(name string) string { return test.environment[name] }, &log)
+		if say := host.Debug(); say != nil {
+			say("GET 100%")
+		}
+		if log.String() != test.want {
+			t.Errorf("%v: the log is %q, want %q", test.environment, log.String(), test.want)
+		}
+	}
+}
+
+func TestSectionsAreGroupsOnGitHub(t *testing.T) {
+	t.Parallel()
+	for environment, want := range map[string]string{"true": "::group::Build\n::endgroup::\n", "": ""} {
+		var log bytes.Buffer
+		ci.Detect(func(name string) string { return map[string]string{"GITHUB_ACTIONS": environment}[name] }, &log).Section("build", "Build", false)()
+		if log.String() != want {
+			t.Errorf("GITHUB_ACTIONS=%q: the log is %q, want %q", environment, log.String(), want)
+		}
 	}
 }

@@ -18,13 +18,18 @@ import (
 
 func (a *app) buildCommand() *cobra.Command {
 	var dryRun bool
-	cmd := a.planned(func(ctx context.Context, p *plan.Plan, asJSON bool) error {
+	cmd := a.planned(func(ctx context.Context, p *plan.Plan, inputs plan.Inputs, asJSON bool) error {
 		if dryRun {
 			return a.printPlan(p, asJSON)
+		}
+		p, err := a.forBuilder(ctx, p, inputs)
+		if err != nil {
+			return err
 		}
 		return a.build(ctx, p, asJSON)
 	})
 	cmd.Use = "build [flags] [CONTEXT]"
+	cmd.Aliases = []string{"b"} // as docker buildx has it
 	cmd.Short = "Build, verify, push and tag an image for many platforms"
 	cmd.Long = `Build an image for every platform, verify each before it is pushed, push by digest, assemble the index,
 read it back, and move the tags.
@@ -40,13 +45,13 @@ started; 3 verification found something, no tag was moved; 130 cancelled.`
   multiarch-action build --platform linux/amd64,linux/arm64 -t ghcr.io/owner/app:1.4 --push --dry-run --json .`
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
 	shortFlag(cmd, "check", "", "short for --call check", "call", string(plan.CallCheck))
-	shortFlag(cmd, "quiet", "q", "short for --progress quiet", "progress", string(plan.ProgressQuiet))
+	cmd.Flags().BoolP(quietFlag, "q", false, "print nothing but the image's ID on success, as with --progress quiet")
 	cmd.Flags().Bool("json", false, "print the report, or with --dry-run the plan, as JSON on standard output")
 	return cmd
 }
 
 func (a *app) planCommand() *cobra.Command {
-	cmd := a.planned(func(_ context.Context, p *plan.Plan, asJSON bool) error { return a.printPlan(p, asJSON) })
+	cmd := a.planned(func(_ context.Context, p *plan.Plan, _ plan.Inputs, asJSON bool) error { return a.printPlan(p, asJSON) })
 	cmd.Use = "plan [flags] [CONTEXT]"
 	cmd.Short = "Print what build would do: platforms, tags, labels, version"
 	cmd.Long = `Print what build would do with the same flags and environment, and do nothing. Nothing is asked of a registry
@@ -57,20 +62,18 @@ or an engine. On GitHub the outputs version, tags, labels, annotations and json 
 }
 
 // planned makes a command of one that does something with a plan. It gets the flags of all inputs of the build; the command adds json.
-func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) error) *cobra.Command {
+func (a *app) planned(do func(ctx context.Context, p *plan.Plan, inputs plan.Inputs, asJSON bool) error) *cobra.Command {
 	var inputs plan.Inputs
 	cmd := &cobra.Command{
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("one context at most, and %d are given: %q", len(args), args)}
-			}
-			return nil
-		},
+		Args: oneContext,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				inputs.Context = args[0]
 			}
 			defer a.stdin.close()
+			if err := beQuiet(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := a.fromEnvironment(cmd.Flags(), plan.BuildInputs(), &inputs); err != nil {
 				return err
 			}
@@ -85,10 +88,11 @@ func (a *app) planned(do func(ctx context.Context, p *plan.Plan, asJSON bool) er
 			if err != nil {
 				return err
 			}
-			return do(cmd.Context(), p, asJSON)
+			return do(cmd.Context(), p, inputs, asJSON)
 		},
 	}
 	inputFlags(cmd, plan.BuildInputs(), &inputs)
+	peerFlags(cmd, &a.notes)
 	cmd.Flags().SortFlags = false
 	return cmd
 }
@@ -158,6 +162,8 @@ func (a *app) fromEnvironment(flags *pflag.FlagSet, table []plan.Input, inputs *
 				problems = append(problems, &plan.InputError{Input: input.Label(), Rule: err.(*plan.InputError).Rule, Hint: err.(*plan.InputError).Hint}) //nolint:errorlint // Split returns nothing else
 			}
 			*input.Environment(inputs) = values
+		case input.Kind == plan.KindBool: // a block of YAML ends with a line end
+			*input.Text(inputs) = strings.TrimSpace(text)
 		default:
 			*input.Text(inputs) = text
 		}
@@ -185,6 +191,9 @@ func (a *app) plan(ctx context.Context, inputs plan.Inputs) (*plan.Plan, error) 
 		return nil, err
 	}
 	p, err := plan.New(inputs, world)
+	if err == nil {
+		p.Notes = append(p.Notes, a.notes...)
+	}
 	if _, terminal := a.terminal(); err == nil && p.Progress == plan.ProgressTTY && !terminal {
 		return nil, plan.InputErrors{{Input: "--progress", Value: "tty", Rule: "standard error is not a terminal", Hint: "write plain, or leave it out"}}
 	}
@@ -230,7 +239,7 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		encoder := json.NewEncoder(a.Stdout)
+		encoder := json.NewEncoder(a.results())
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(p)
 	}
@@ -238,7 +247,7 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 		a.say("plan", "%s", note)
 	}
 	for _, line := range planLines(p) {
-		fmt.Fprintln(a.Stdout, line)
+		fmt.Fprintln(a.results(), line)
 	}
 	return nil
 }
@@ -331,7 +340,7 @@ func (a *app) say(stage, format string, args ...any) {
 	if a.muted {
 		return
 	}
-	fmt.Fprintf(a.Stderr, "%-8s %s\n", stage, fmt.Sprintf(format, args...))
+	a.print("%-8s %s\n", stage, fmt.Sprintf(format, args...))
 }
 
 func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {

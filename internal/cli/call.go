@@ -35,6 +35,9 @@ func (r *run) answer(ctx context.Context) (build.Answer, error) {
 	if r.own != nil {
 		r.nodes = append([]*node{r.own}, r.nodes...)
 	}
+	if err == nil {
+		err = r.settleHosts(ctx)
+	}
 	if err != nil {
 		return build.Answer{}, err
 	}
@@ -45,7 +48,8 @@ func (r *run) answer(ctx context.Context) (build.Answer, error) {
 	}
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := build.Ask(asking, r.nodes[0].client, build.Request{Plan: r.plan, Status: display.Status, Archive: r.stdin.archive()})
+	part := r.planFor(r.nodes[0])
+	answer, err := build.Ask(asking, r.nodes[0].client, build.Request{Plan: &part, Status: display.Status, Archive: r.stdin.archive()})
 	return answer, errors.Join(err, closeDisplay())
 }
 
@@ -60,7 +64,7 @@ func (r *run) printAnswer(answer build.Answer) error {
 	case call.Method == plan.CallCheck && text == "":
 		text = "Check complete, no warnings found."
 	}
-	if _, err := fmt.Fprintln(r.Stdout, text); err != nil {
+	if _, err := fmt.Fprintln(r.results(), text); err != nil {
 		return fmt.Errorf("standard output: writing: %w", err)
 	}
 	for _, f := range answer.Findings {

@@ -21,15 +21,15 @@ func (a *app) cleanupCommand() *cobra.Command {
 		Short: "Remove what a run was asked to keep, or could not remove itself",
 		Long: `Remove the builder container, its volume and the emulators' handlers of a run. They carry the run's id
 as a label or in their name; nothing else is ever touched. Handlers that were to stay, as those of
-multiarch-action setup, are those of the run "kept".`,
+multiarch-action setup, are those of the run "kept". In a job of GitLab no flag is needed: it is for after_script.`,
 		Example: `  multiarch-action cleanup --run 3f9a1c0b7d21
   multiarch-action cleanup --name ci
   multiarch-action cleanup --run kept
   multiarch-action cleanup --all`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if id == "" && name == "" {
-				id = a.host.State("run")
+			if runs, known := a.host.States("run"); known && id == "" && name == "" && !all {
+				return a.cleanupJob(cmd.Context(), runs)
 			}
 			if given := count(id != "", name != "", all); given != 1 {
 				return &usageError{command: cmd.CommandPath(), err: errors.New("say which run: --run ID, --name NAME of its builder, or --all for every run of this program on this machine")}
@@ -40,7 +40,7 @@ multiarch-action setup, are those of the run "kept".`,
 			return a.cleanup(cmd.Context(), id)
 		},
 	}
-	cmd.Flags().StringVar(&id, "run", "", "id of the run (default on GitHub: the run of this step)")
+	cmd.Flags().StringVar(&id, "run", "", "id of the run (default on GitHub: the run of this step; on GitLab: all runs of this job)")
 	cmd.Flags().StringVar(&name, "name", "", "name of a builder: of the run that made it")
 	cmd.Flags().BoolVar(&all, "all", false, "of every run, also of those that are still going on")
 	return cmd
@@ -54,6 +54,22 @@ func count(given ...bool) int {
 		}
 	}
 	return n
+}
+
+// cleanupJob removes what the runs of this job left.
+func (a *app) cleanupJob(ctx context.Context, runs []string) error {
+	var problems []error
+	for _, run := range runs {
+		err := a.cleanup(ctx, run)
+		if err == nil {
+			err = a.host.ForgetState("run", run)
+		}
+		problems = append(problems, err)
+	}
+	if len(runs) == 0 {
+		fmt.Fprintln(a.Stderr, "nothing to remove")
+	}
+	return errors.Join(problems...)
 }
 
 // cleanupBuilder removes what the run left that made a builder.
@@ -90,7 +106,7 @@ func (a *app) cleanup(ctx context.Context, id string) error {
 		removed = append(removed, "handler "+handler)
 	}
 	for _, what := range removed {
-		fmt.Fprintf(a.Stderr, "removed  %s\n", what)
+		a.print("removed  %s\n", what)
 	}
 	if len(removed) == 0 {
 		fmt.Fprintln(a.Stderr, "nothing to remove")

@@ -16,7 +16,15 @@ func (a *app) useLogins(given []plan.Login) error {
 		a.host.Mask(l.Password)
 	}
 	home, _ := os.UserHomeDir() // without one there is no configuration in it
-	keychain, err := login.New(login.Config{Given: given, FromHost: offered, Getenv: a.Getenv, Home: home})
+	keychain, err := login.New(login.Config{
+		Given: given, FromHost: offered, Getenv: a.Getenv, Home: home,
+		Unread: func(err error) {
+			text := fmt.Sprintf("%v; no login of it is used", err)
+			if !a.host.Warning("", 0, "logins: "+text) {
+				a.say("logins", "warning: %s", text)
+			}
+		},
+	})
 	if err != nil {
 		return fmt.Errorf("logins: %w", err)
 	}

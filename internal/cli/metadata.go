@@ -20,9 +20,9 @@ import (
 // metadata is what docker buildx build writes into a metadata file, under its names. buildx.build.ref is not in it: it names a build in the
 // history of a builder that outlives the build.
 func (r *run) metadata() (map[string]any, error) {
-	names := make([]string, len(r.plan.Tags))
-	for i, tag := range r.plan.Tags {
-		names[i] = publish.DockerName(tag)
+	var names []string
+	for _, tag := range r.plan.Names() {
+		names = append(names, publish.DockerName(tag))
 	}
 	out := map[string]any{"containerimage.digest": r.report.Digest, "image.name": strings.Join(names, ",")}
 	if hash, err := v1.NewHash(r.report.Digest); err == nil {

@@ -30,6 +30,9 @@ type node struct {
 	client  *buildkit.Client
 	close   func(context.Context) error
 	logs    func(context.Context) string // nil: they are out of reach
+	// gateway is by which address its steps reach its host; nil: its worker may say.
+	gateway func(context.Context) (string, error)
+	hosts   []string // lines for /etc/hosts of its steps; nil: those of the plan
 }
 
 // dialNodes connects to every builder that the user named by its address. One that cannot be reached is reported and left out.
@@ -206,7 +209,7 @@ var errSilent = errors.New("it has not answered for a minute")
 
 // buildOn builds platforms on a node. What became of them says also whether the node is lost.
 func (r *run) buildOn(ctx context.Context, n *node, platforms []plan.Platform, status func(*buildkit.SolveStatus), endAll context.CancelCauseFunc) share {
-	part := *r.plan
+	part := r.planFor(n)
 	part.Platforms = platforms
 	request := build.Request{
 		Plan: &part, Keychain: r.registry.Keychain, Check: r.check(), Status: status, NamePlatforms: len(r.plan.Platforms) > 1 || r.plan.MultiPlatform(), Parallel: r.parallel(n, len(platforms)),

@@ -84,7 +84,9 @@ func (r *run) writeOutputs(ctx context.Context, exported []build.Exported) error
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
-			image, err := images[output.Image].For(output.Type)
+			staged := images[output.Image]
+			staged.Names = r.plan.NamesOf(output)
+			image, err := staged.For(output.Type)
 			if err == nil {
 				err = r.write(i, output, image, exported)
 			}
@@ -103,7 +105,9 @@ func (r *run) writeOutputs(ctx context.Context, exported []build.Exported) error
 		if !r.loadsIndex() {
 			return nil
 		}
-		image, err := images[r.plan.Form].For(plan.OutputDocker)
+		staged := images[r.plan.Form]
+		staged.Names = r.plan.Loaded()
+		image, err := staged.For(plan.OutputDocker)
 		if err != nil {
 			return err
 		}
@@ -150,7 +154,7 @@ func (r *run) staged(exported []build.Exported) (map[plan.ImageForm]publish.Imag
 			return nil, err
 		}
 		out[form] = publish.Image{
-			Layout: layout, Document: document, Names: r.plan.Tags, Platforms: images,
+			Layout: layout, Document: document, Platforms: images,
 			Annotations: r.plan.AnnotationsOf(plan.AnnotateIndexDescriptor, plan.Platform{}),
 		}
 	}

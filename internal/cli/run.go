@@ -59,6 +59,9 @@ type run struct {
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
 	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
+	for _, secret := range p.Secrets {
+		a.host.Mask(string(secret.Value))
+	}
 	if err == nil {
 		err = a.useLogins(p.Logins)
 	}
@@ -67,7 +70,7 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	raw := make([]byte, 6)
 	_, _ = rand.Read(raw) // never fails
-	if p.Progress == plan.ProgressRawJSON {
+	if p.Progress == plan.ProgressRawJSON || p.Progress.Silent() {
 		muted := *a
 		muted.muted, a = true, &muted
 	}
@@ -85,6 +88,10 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
+	r.registry.Replaced = r.replaced
+	if len(p.Tags) > 0 {
+		r.report.Reference = p.Tags[0].Name()
+	}
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
 	}
@@ -95,7 +102,9 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 // registries is the way to all registries, by which a run should go alone. It tells when it waits.
 func (a *app) registries(patience time.Duration, authorities [][]byte) (*registry.Transport, error) {
 	patience = max(patience, time.Nanosecond) // zero stands for the default there
-	return registry.New(registry.Config{Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }})
+	return registry.New(registry.Config{
+		Authorities: authorities, Budget: patience, Say: func(text string) { a.say("waiting", "%s", text) }, Trace: a.host.Debug(),
+	})
 }
 
 // execute does everything, reports whatever became of it, and always takes away what it made.
@@ -117,6 +126,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
 	r.report.Hints = r.hints()
+	r.countSteps()
 	err = errors.Join(err, r.stage("close", func() error { return r.close(ctx) }))
 	r.report.Stages = r.timeline.Stages()
 	return errors.Join(err, r.publishReport(asJSON))
@@ -167,7 +177,17 @@ func (r *run) deliver(ctx context.Context, exported []build.Exported) error {
 
 // stage does something and puts it on the report's time line: a stage, or as "stage/part" a part of one. It may be called from several
 // goroutines at once.
-func (r *run) stage(name string, do func() error) error { return r.timeline.Timed(name, do) }
+func (r *run) stage(name string, do func() error) error {
+	if title := stageTitles[name]; title != "" && !r.muted {
+		defer r.host.Section(name, title, name != "build")()
+	}
+	return r.timeline.Timed(name, do)
+}
+
+// stageTitles are how stages are called in a log that can be folded.
+var stageTitles = map[string]string{
+	"setup": "Set up emulators and builder", "build": "Build and verify", "outputs": "Write files", "publish": "Publish",
+}
 
 // build builds every platform on the node that it belongs to.
 func (r *run) build(ctx context.Context) ([]build.Exported, error) {
@@ -188,7 +208,7 @@ func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 		err = nil // the platform that ended the others says why
 	}
 	err = errors.Join(err, closeDisplay())
-	r.reportWarnings()
+	r.report.Warnings = r.warnings.all
 	r.placed = f.placed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]
@@ -229,7 +249,7 @@ func (r *run) cacheProblem(p *build.CacheProblem) {
 func (r *run) display(ctx context.Context) (display progress.Display, closeDisplay func() error, err error) {
 	file, terminal := r.terminal()
 	switch mode := r.plan.Progress; {
-	case mode == plan.ProgressQuiet:
+	case mode.Silent():
 		display = progress.Quiet()
 	case mode == plan.ProgressTTY || mode == plan.ProgressAuto && terminal && r.host.SummaryFile() == "":
 		display = progress.Live(r.Stderr, func() (columns, lines int) {
@@ -252,6 +272,8 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
+	handlers := make(chan error, 1) // an engine may be slow, and whoever cancels does not wait long
+	go func() { handlers <- r.closeHandlers(ctx) }()
 	problems := []error{r.closeNodes(ctx), r.closeOutputs()}
 	stays := r.builder != nil && r.plan.Builder.Keep
 	if stays {
@@ -260,10 +282,13 @@ func (r *run) close(ctx context.Context) error {
 	if r.engine != nil {
 		problems = append(problems, r.engine.Close())
 	}
-	problems = append(problems, r.closeHandlers(ctx))
+	problems = append(problems, <-handlers)
 	// Last, because as long as there is the folder, a later run knows that this one may have left something.
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return r.home.Close(stays && r.builder.Run == r.id)
+	if err := r.home.Close(stays && r.builder.Run == r.id); err != nil {
+		return err
+	}
+	return r.host.ForgetState("run", r.id)
 }

@@ -21,7 +21,11 @@ func (r *run) setup(ctx context.Context) error {
 	if err := r.confirm(ctx); err != nil {
 		return err
 	}
-	if err := r.settleNodes(ctx); err != nil || r.soloHere() {
+	err := r.settleNodes(ctx)
+	if err == nil {
+		err = r.settleHosts(ctx)
+	}
+	if err != nil || r.soloHere() {
 		return err
 	}
 	return r.preflight(ctx)
@@ -139,7 +143,7 @@ func (r *run) startBuilder(ctx context.Context, before func(context.Context) err
 		return err
 	}
 	if b := r.builder; b != nil {
-		r.own = &node{name: b.Name, here: true, version: b.Version, client: b.Client, close: b.Close, logs: b.Logs}
+		r.own = &node{name: b.Name, here: true, version: b.Version, client: b.Client, close: b.Close, logs: b.Logs, gateway: b.Gateway}
 	}
 	r.say("setup", "builder %s ready (BuildKit %s) in %d ms", r.own.name, r.own.version, time.Since(started).Milliseconds())
 	return nil

@@ -35,7 +35,7 @@ var builderRows = []row{
 		next:  []string{"start an agent and add --ssh default, or name a key: --ssh default=FILE"},
 	},
 	{
-		id: "entitlement", where: inError, pattern: regexp.MustCompile(`(?:granting entitlement )?(?P<right>security\.insecure|network\.host|device)[^\n]* is not allowed`),
+		id: "entitlement", where: inError, pattern: regexp.MustCompile(`(?:granting entitlement )?(?P<right>security\.insecure|network\.host|device)[^\n]* not allowed`),
 		cause: []string{"the step asks for the right ${right}, which the build or the builder does not give"},
 		next:  []string{"add --allow ${right}, and start the builder with --buildkitd-flags '--allow-insecure-entitlement ${right}'; or do without"},
 	},

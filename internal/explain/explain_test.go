@@ -54,6 +54,7 @@ var messages = []struct {
 	{"ssh-missing", `no SSH key "github" forwarded from the client`, false, ""},
 	{"entitlement", "granting entitlement security.insecure is not allowed by build daemon configuration", false, "the step asks for the right security.insecure, which the build or the builder does not give"},
 	{"entitlement", "network.host is not allowed", false, ""},
+	{"entitlement", "failed to load LLB: device example.com/gpu=0 is requested by the build but not allowed", false, "the step asks for the right device, which the build or the builder does not give"},
 	{"mount-refused", `failed to mount /tmp/buildkit-mount1: [{Type:overlay Source:overlay}]: operation not permitted`, false, ""},
 	{"runtime-privilege", "runc run failed: unable to start container process: unable to apply caps: operation not permitted", false, ""},
 	{"builder-stopped", `rpc error: code = Unavailable desc = closing transport due to: connection error: desc = "error reading from server: EOF", received prior goaway: code: NO_ERROR, debug data: "graceful_stop"`, false, "the builder was told to stop in the middle of the build"},

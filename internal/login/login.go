@@ -17,6 +17,9 @@ type Config struct {
 	FromHost []plan.Login        // what the CI host offers without being asked
 	Getenv   func(string) string // for DOCKER_AUTH_CONFIG, DOCKER_CONFIG and the places of podman
 	Home     string              // the user's folder; empty: unknown
+	// Unread is told of a configuration of docker or podman that cannot be read, and its logins are left out, as docker does. Nil: that is
+	// an error.
+	Unread func(error)
 }
 
 // Keychain is all logins. The first place that has one for a registry wins: the inputs, DOCKER_AUTH_CONFIG, the configuration of docker
@@ -38,8 +41,11 @@ func New(config Config) (*Keychain, error) {
 		return nil, err
 	}
 	fromFile, err := userConfig(config)
-	if err != nil {
+	if err != nil && config.Unread == nil {
 		return nil, err
+	}
+	if err != nil {
+		config.Unread(err)
 	}
 	for _, p := range []*dockerConfig{fromEnv, fromFile} {
 		if p != nil {

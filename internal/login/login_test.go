@@ -179,3 +179,24 @@ func TestPlacesThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+// Docker goes on without it too, and public images need no login.
+func TestAConfigurationThatCannotBeReadIsLeftOut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, ".docker", "config.json"), "foo_bar\n")
+	var told error
+	k, err := login.New(login.Config{
+		Given: []plan.Login{{Registry: "known.example", Username: "u", Password: "p"}}, Home: dir,
+		Getenv: func(string) string { return "" }, Unread: func(err error) { told = err },
+	})
+	if err != nil || told == nil {
+		t.Fatalf("New() = %v, and was told %v", err, told)
+	}
+	if got := who(t, k, "known.example/a"); got != "u:p from the inputs" {
+		t.Errorf("known.example is asked as %q", got)
+	}
+	if got := who(t, k, "other.example/a"); got != "nobody" {
+		t.Errorf("other.example is asked as %q", got)
+	}
+}

@@ -158,7 +158,7 @@ func (p *Plan) localSources() []string {
 // written are the files and folders that the run writes.
 func (r *reader) written(p *Plan) []string {
 	var out []string
-	for _, path := range []string{p.Summary, p.Report, p.JUnit, p.IIDFile, p.MetadataFile} {
+	for _, path := range []string{p.Summary, p.Report, p.JUnit, p.Dotenv, p.Links, p.IIDFile, p.MetadataFile} {
 		if path != "" {
 			out = append(out, r.absolute(path))
 		}

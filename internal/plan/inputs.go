@@ -33,6 +33,7 @@ type Inputs struct {
 	Ulimit         []string
 	CgroupParent   string
 	Allow          []string
+	Resources      []string
 
 	CacheFrom []string
 	CacheTo   []string
@@ -95,6 +96,8 @@ type Inputs struct {
 	Summary      string
 	Report       string
 	JUnit        string
+	Dotenv       string
+	Links        string
 	IIDFile      string
 	MetadataFile string
 	Progress     string
@@ -129,7 +132,7 @@ func imageInputs() []Input {
 			text: func(in *Inputs) *string { return &in.File },
 		},
 		{
-			Name: "platforms", Flag: "platform", Kind: KindList, Help: "platforms to build, for example linux/amd64,linux/arm64 (default: this machine's)",
+			Name: "platforms", Flag: "platform", Kind: KindList, Help: "platforms to build, for example linux/amd64,linux/arm64 (default: that of the builder)",
 			list: func(in *Inputs) *[]string { return &in.Platforms },
 		},
 		{
@@ -360,8 +363,16 @@ func outputInputs() []Input {
 			text: func(in *Inputs) *string { return &in.JUnit },
 		},
 		{
+			Name: "dotenv", Flag: "dotenv", Kind: KindText, Help: "file to write IMAGE, IMAGE_DIGEST and more to, for artifacts:reports:dotenv of GitLab",
+			text: func(in *Inputs) *string { return &in.Dotenv },
+		},
+		{
+			Name: "links", Flag: "links", Kind: KindText, Help: "file to write links to the image and the commit to, for artifacts:reports:annotations of GitLab",
+			text: func(in *Inputs) *string { return &in.Links },
+		},
+		{
 			Name: "progress", Flag: "progress", Kind: KindText, Default: "auto",
-			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet; rawjson: BuildKit's messages as JSON",
+			Help: "auto; plain: lines that begin with the platform; tty: a line for each platform; quiet: the image's ID alone; none; rawjson: BuildKit's messages as JSON",
 			text: func(in *Inputs) *string { return &in.Progress },
 		},
 	}

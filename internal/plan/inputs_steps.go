@@ -13,7 +13,7 @@ import (
 // Steps is how RUN instructions are executed, and what of them is taken from the cache. The zero value leaves all to the builder.
 type Steps struct {
 	Network      string   `json:"network,omitempty"`  // host or none
-	Hosts        []string `json:"addHosts,omitempty"` // lines for /etc/hosts, as NAME=ADDRESS
+	Hosts        []string `json:"addHosts,omitempty"` // lines for /etc/hosts, as NAME=ADDRESS or NAME=HostGateway
 	ShmSize      int64    `json:"shmSize,omitempty"`  // bytes
 	Ulimits      []string `json:"ulimits,omitempty"`  // as NAME=SOFT:HARD
 	CgroupParent string   `json:"cgroupParent,omitempty"`
@@ -21,6 +21,8 @@ type Steps struct {
 	NoCache       bool     `json:"noCache,omitempty"`
 	NoCacheStages []string `json:"noCacheFilters,omitempty"`
 	Pull          bool     `json:"pull,omitempty"` // look for newer base images, also where the builder has one
+	// Resources are limits of each RUN, by the names of BuildKit's frontend.
+	Resources map[string]string `json:"resources,omitempty"`
 	// Entitlements are what steps may do beyond their sandbox, by BuildKit's names.
 	Entitlements []string `json:"allow,omitempty"`
 }
@@ -45,7 +47,7 @@ func stepInputs() []Input {
 			text: func(in *Inputs) *string { return &in.Network },
 		},
 		{
-			Name: "add-hosts", Flag: "add-host", Kind: KindList, Help: "line for /etc/hosts of RUN, for example db.example.org:10.0.0.7",
+			Name: "add-hosts", Flag: "add-host", Kind: KindList, Help: "line for /etc/hosts of RUN, for example db.example.org:10.0.0.7 or up.example.org:host-gateway",
 			list: func(in *Inputs) *[]string { return &in.AddHosts },
 		},
 		{
@@ -64,6 +66,10 @@ func stepInputs() []Input {
 			Name: "allow", Flag: "allow", Kind: KindList, whole: true, Help: "what RUN may do beyond its sandbox: network.host, security.insecure or device; or buildx.local.delete for mode=delete of an output",
 			list: func(in *Inputs) *[]string { return &in.Allow },
 		},
+		{
+			Name: "resources", Flag: "resource", Kind: KindLines, Help: "limit of each RUN, for example memory=2g or cpu-quota=50000 (BuildKit 0.33 or newer)",
+			list: func(in *Inputs) *[]string { return &in.Resources },
+		},
 	}
 }
 
@@ -75,6 +81,7 @@ func (r *reader) steps() Steps {
 		Pull:          r.boolean("--pull", r.in.Pull),
 		Hosts:         r.hosts(),
 		Ulimits:       r.ulimits(),
+		Resources:     r.resources(),
 		Entitlements:  r.entitlements(),
 	}
 	switch r.in.Network {
@@ -99,6 +106,26 @@ func (r *reader) steps() Steps {
 	return s
 }
 
+// HostGateway is what docker build takes for the address of the builder's host in --add-host.
+const HostGateway = "host-gateway"
+
+// NamesGateway reports whether HostGateway is among the hosts.
+func (s Steps) NamesGateway() bool {
+	return slices.ContainsFunc(s.Hosts, func(host string) bool { return strings.HasSuffix(host, "="+HostGateway) })
+}
+
+// HostsAt returns the hosts for a builder whose own host has the address.
+func (s Steps) HostsAt(address string) []string {
+	out := make([]string, len(s.Hosts))
+	for i, host := range s.Hosts {
+		out[i] = host
+		if name, found := strings.CutSuffix(host, "="+HostGateway); found {
+			out[i] = name + "=" + address
+		}
+	}
+	return out
+}
+
 // hosts reads NAME:ADDRESS and NAME=ADDRESS; an address may stand in brackets, and several be separated by commas.
 func (r *reader) hosts() []string {
 	var out []string
@@ -111,8 +138,8 @@ func (r *reader) hosts() []string {
 			r.problem("--add-host", text, "it is not NAME:ADDRESS", "for example --add-host db.example.org:10.0.0.7")
 			continue
 		}
-		if addresses == "host-gateway" {
-			r.problem("--add-host", text, "a builder in a container of its own does not know the host's gateway", "write the address itself")
+		if addresses == HostGateway {
+			out = append(out, name+"="+HostGateway)
 			continue
 		}
 		for address := range strings.SplitSeq(addresses, ",") {

@@ -39,7 +39,6 @@ func TestNewRefusesWhatABuildCannotBeAskedFor(t *testing.T) {
 		{"network", func(in *plan.Inputs) { in.Network = "bridge" }, `--network "bridge": RUN has no such network; write default, none or host; the builder's own network is --driver-opt network=bridge`},
 		{"host without address", list(func(in *plan.Inputs) *[]string { return &in.AddHosts }, "db"), `--add-host "db": it is not NAME:ADDRESS; for example --add-host db.example.org:10.0.0.7`},
 		{"host with a name", list(func(in *plan.Inputs) *[]string { return &in.AddHosts }, "db:other"), `--add-host "db:other": "other" is not an IP address; for example --add-host db.example.org:10.0.0.7`},
-		{"the host's gateway", list(func(in *plan.Inputs) *[]string { return &in.AddHosts }, "h:host-gateway"), `--add-host "h:host-gateway": a builder in a container of its own does not know the host's gateway; write the address itself`},
 		{"shm size", func(in *plan.Inputs) { in.ShmSize = "big" }, `--shm-size "big": it is not a size; write a number with a unit, for example 64m or 1g`},
 		{"ulimit", list(func(in *plan.Inputs) *[]string { return &in.Ulimit }, "files=1"), `--ulimit "files=1": it is not a limit: invalid ulimit type: files; for example --ulimit nofile=1024:2048`},
 		{"entitlement", list(func(in *plan.Inputs) *[]string { return &in.Allow }, "root"), `--allow "root": there is no such entitlement; write network.host, security.insecure, device or buildx.local.delete`},

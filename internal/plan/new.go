@@ -23,6 +23,7 @@ func New(in Inputs, world World) (*Plan, error) {
 		ByDigest:      to.ByDigest,
 		Form:          to.Form,
 		Load:          to.Load,
+		LoadNames:     to.LoadNames,
 		Outputs:       to.Outputs,
 		Attest:        r.attestations(to),
 		Verify:        oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
@@ -44,8 +45,10 @@ func New(in Inputs, world World) (*Plan, error) {
 		Report:        in.Report,
 		IIDFile:       in.IIDFile,
 		MetadataFile:  in.MetadataFile,
-		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressRawJSON),
+		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressNone, ProgressRawJSON),
 		JUnit:         in.JUnit,
+		Dotenv:        in.Dotenv,
+		Links:         in.Links,
 	}
 	r.platformByDefault(p)
 	p.SourceDateEpoch = to.SourceDateEpoch
@@ -163,8 +166,12 @@ func (r *reader) platformByDefault(p *Plan) {
 	}
 	source, native := r.world.Getenv(platformVariable), r.world.Machine
 	if source == "" {
-		p.Platforms = []Platform{native}
-		p.Notes = append(p.Notes, fmt.Sprintf("no platform is named, so the image is for this machine's, %s; for more write --platform linux/amd64,linux/arm64", native))
+		p.Platforms, p.ByDefault = []Platform{native}, true
+		text := "no platform is named, so the image is for this machine's, " + native.String()
+		if b := strings.TrimSpace(r.in.Builder); b == builderNone || looksLikeEndpoint(b) {
+			text = "no platform is named, so the image is for the builder's own, which it is asked for when it builds"
+		}
+		p.Notes = append(p.Notes, text+"; for more write --platform linux/amd64,linux/arm64")
 		return
 	}
 	platform, err := ParsePlatform(source)
@@ -221,7 +228,13 @@ func oldestFirst(platforms []Platform) {
 // resultFiles finds out, before anything is started, that a result could not be written at the end.
 func (r *reader) resultFiles() {
 	for _, file := range []struct{ input, path string }{
-		{"--summary", r.in.Summary}, {"--report", r.in.Report}, {"--junit", r.in.JUnit}, {"--iidfile", r.in.IIDFile}, {"--metadata-file", r.in.MetadataFile},
+		{"--summary", r.in.Summary},
+		{"--report", r.in.Report},
+		{"--junit", r.in.JUnit},
+		{"--dotenv", r.in.Dotenv},
+		{"--links", r.in.Links},
+		{"--iidfile", r.in.IIDFile},
+		{"--metadata-file", r.in.MetadataFile},
 	} {
 		if file.path == "" {
 			continue
@@ -247,7 +260,7 @@ func (r *reader) contradictions(p *Plan) {
 	if p.Load && p.Staged != nil {
 		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
-	if p.Load && len(r.in.Tags) == 0 && !r.rules {
+	if p.Load && len(r.in.Tags) == 0 && len(p.LoadNames) == 0 && !r.rules {
 		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")
 	}
 }

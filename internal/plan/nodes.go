@@ -13,6 +13,8 @@ type Node struct {
 const (
 	builderLocal = "local"
 	builderNone  = "none"
+	// builderDefault is what docker buildx calls the BuildKit inside the engine.
+	builderDefault = "default"
 )
 
 // Started reports whether the default builder is one that this run starts.
@@ -28,6 +30,8 @@ func (r *reader) whichBuilder(b *Builder) {
 		b.Local = true
 	case text == builderNone:
 		b.None = true
+	case text == builderDefault:
+		// It keeps no cache of ours and exports less: a container is started.
 	case looksLikeEndpoint(text):
 		b.Remote = r.endpoint("--builder", text)
 	default:

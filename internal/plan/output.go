@@ -36,6 +36,8 @@ type Output struct {
 	// Prefix stands before the names of files with attestations; it concerns type=local and type=tar.
 	Prefix string    `json:"attestationPrefix,omitempty"`
 	Image  ImageForm `json:"image,omitzero"`
+	// Names are what the image is called in this output; none: as the plan's tags say.
+	Names []Tag `json:"names,omitempty"`
 }
 
 // HoldsImage reports whether the output is an image, and not its files.
@@ -75,8 +77,8 @@ type outputReader struct {
 	attrs map[string]string
 }
 
-// outputs reads --output. Names of images are added to the tags, and annotations to the annotations, so it is called before those are
-// read.
+// outputs reads --output. Names of what is pushed are added to the tags, and annotations to the annotations, so it is called before those
+// are read. Names of other outputs are their own: nobody wants app:local pushed because something else is.
 func (r *reader) outputs(p *Plan) {
 	for _, text := range r.in.Outputs {
 		o := &outputReader{reader: r, plan: p, text: text}
@@ -167,27 +169,27 @@ func (o *outputReader) annotation(key, value string) {
 
 // add puts what was read into the plan.
 func (o *outputReader) add() {
-	if name := o.attrs["name"]; name != "" {
-		o.in.Tags = append(slices.Clone(o.in.Tags), strings.Split(name, ",")...)
-	}
 	kind := o.attrs["type"]
 	form := o.form()
 	switch kind {
 	case "image", "registry":
+		if name := o.attrs["name"]; name != "" {
+			o.in.Tags = append(slices.Clone(o.in.Tags), strings.Split(name, ",")...)
+		}
 		o.push(kind, form)
 		return
 	case "cacheonly":
 		return
 	case "docker":
 		if o.attrs["dest"] == "" {
-			o.plan.Load = true
+			o.plan.Load, o.plan.LoadNames = true, append(o.plan.LoadNames, o.names()...)
 			if form != (ImageForm{}) {
 				o.wrong("the engine unpacks what it loads, so how it is packed has no effect", "write --load, or name a file by dest=")
 			}
 			return
 		}
 	}
-	out := Output{Type: OutputType(kind), Image: form, Split: len(o.in.Platforms) > 1 || o.plan.MultiPlatform()}
+	out := Output{Type: OutputType(kind), Image: form, Names: o.names(), Split: len(o.in.Platforms) > 1 || o.plan.MultiPlatform()}
 	if text, given := o.attrs["tar"]; given {
 		out.Layout = !o.boolean(outputFlag, text)
 	}
@@ -200,6 +202,23 @@ func (o *outputReader) add() {
 	}
 	out.Dest = o.dest(out)
 	o.plan.Outputs = append(o.plan.Outputs, out)
+}
+
+// names are the output's own.
+func (o *outputReader) names() []Tag {
+	if o.attrs["name"] == "" {
+		return nil
+	}
+	var out []Tag
+	for text := range strings.SplitSeq(o.attrs["name"], ",") {
+		tag, problem := parseTag(text)
+		if problem != nil {
+			o.problem(outputFlag, text, problem.Rule, problem.Hint)
+			continue
+		}
+		out = append(out, tag)
+	}
+	return out
 }
 
 // deletes reads the mode of a folder. As with docker buildx build a folder outside the working directory needs an entitlement.

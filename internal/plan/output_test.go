@@ -14,13 +14,16 @@ type destinations struct {
 	Push, ByDigest, Load bool
 	Form                 plan.ImageForm
 	Outputs              []plan.Output
-	Tags                 []string
+	Tags, Loaded         []string
 }
 
 func destinationsOf(p *plan.Plan) destinations {
 	d := destinations{Push: p.Push, ByDigest: p.ByDigest, Load: p.Load, Form: p.Form, Outputs: p.Outputs}
 	for _, tag := range p.Tags {
 		d.Tags = append(d.Tags, tag.Name())
+	}
+	for _, tag := range p.LoadNames {
+		d.Loaded = append(d.Loaded, tag.Name())
 	}
 	return d
 }
@@ -41,7 +44,10 @@ func TestNewReadsOutputs(t *testing.T) {
 		{"an archive without a place", nil, []string{"type=oci"}, destinations{Outputs: []plan.Output{{Type: plan.OutputOCI, Dest: plan.Stdout}}}},
 		{"a layout", nil, []string{"type=oci,tar=false,dest=out"}, destinations{Outputs: []plan.Output{{Type: plan.OutputOCI, Dest: "/src/out", Layout: true}}}},
 		{"a quoted attribute", nil, []string{`type=oci,"dest=a,b.tar"`}, destinations{Outputs: []plan.Output{{Type: plan.OutputOCI, Dest: "/src/a,b.tar"}}}},
-		{"docker without a place is the engine", nil, []string{"type=docker,name=app:dev"}, destinations{Load: true, Tags: []string{"index.docker.io/library/app:dev"}}},
+		{"docker without a place is the engine", nil, []string{"type=docker,name=app:dev"}, destinations{Load: true, Loaded: []string{"index.docker.io/library/app:dev"}}},
+		{"what is pushed and what is loaded have names of their own", nil, []string{"type=image,name=a.example/x:1,push=true", "type=docker,name=app:dev"}, destinations{
+			Push: true, Load: true, Tags: []string{"a.example/x:1"}, Loaded: []string{"index.docker.io/library/app:dev"},
+		}},
 		{"docker with a place", nil, []string{"type=docker,dest=a.tar"}, destinations{Outputs: []plan.Output{{Type: plan.OutputDocker, Dest: "/src/a.tar"}}}},
 		{"registry", nil, []string{"type=registry,name=a.example/x:1"}, destinations{Push: true, Tags: []string{"a.example/x:1"}}},
 		{"image with two names", nil, []string{`type=image,"name=a.example/x:1,b.example/x:1",push=true`}, destinations{Push: true, Tags: []string{"a.example/x:1", "b.example/x:1"}}},
@@ -94,6 +100,7 @@ func TestNewRefusesOutputs(t *testing.T) {
 		{"layers elsewhere", "type=oci,prefer-nondist-layers=true", `--output "type=oci,prefer-nondist-layers=true": every layer goes with the image, because what is not there cannot be verified or copied; leave it out; layers of Windows may be pushed like others`},
 		{"artifacts in Docker's types", "type=oci,oci-artifact=true,oci-mediatypes=false", `--output "type=oci,oci-artifact=true,oci-mediatypes=false": Docker's media types know no artifacts; leave out oci-artifact=true, or oci-mediatypes=false`},
 		{"by digest and not pushed", "type=image,push-by-digest=true", `--output "type=image,push-by-digest=true": push-by-digest needs push=true; write type=image,push=true,push-by-digest=true`},
+		{"a name that is none", "type=oci,name=App", `--output "App": a repository has no capital letters; write app`},
 		{"a push without a name", "type=registry", `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
 		{"a load in a form", "type=docker,name=a:1,compression=zstd", `--output "type=docker,name=a:1,compression=zstd": the engine unpacks what it loads, so how it is packed has no effect; write --load, or name a file by dest=`},
 	}

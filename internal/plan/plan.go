@@ -21,6 +21,7 @@ type Plan struct {
 	Target         string              `json:"target,omitempty"`
 	Call           Call                `json:"call,omitzero"`
 	Platforms      []Platform          `json:"platforms"`
+	ByDefault      bool                `json:"-"`                           // no platform was named, and it is this machine's
 	Overrides      map[string]Override `json:"platformOverrides,omitempty"` // by platform
 	BuildArgs      []BuildArg          `json:"buildArgs,omitempty"`
 	Labels         []Label             `json:"labels,omitempty"`
@@ -38,6 +39,8 @@ type Plan struct {
 	ByDigest bool      `json:"byDigest,omitempty"`
 	Form     ImageForm `json:"form,omitzero"` // of what is pushed
 	Load     bool      `json:"load"`
+	// LoadNames are what the engine calls the image; none: as the tags say.
+	LoadNames []Tag `json:"loadNames,omitempty"`
 	// Outputs are written when every platform has been verified.
 	Outputs     []Output     `json:"outputs,omitempty"`
 	Annotations []Annotation `json:"annotations,omitempty"`
@@ -66,6 +69,8 @@ type Plan struct {
 	Summary string `json:"summary,omitempty"`
 	Report  string `json:"report,omitempty"`
 	JUnit   string `json:"junit,omitempty"`
+	Dotenv  string `json:"dotenv,omitempty"`
+	Links   string `json:"links,omitempty"`
 	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
 	IIDFile      string `json:"iidFile,omitempty"`
 	MetadataFile string `json:"metadataFile,omitempty"`
@@ -128,9 +133,13 @@ const (
 	ProgressAuto    Progress = "auto"
 	ProgressPlain   Progress = "plain"
 	ProgressTTY     Progress = "tty"
-	ProgressQuiet   Progress = "quiet"
+	ProgressQuiet   Progress = "quiet" // nothing but the image's ID, on standard output
+	ProgressNone    Progress = "none"  // not even that
 	ProgressRawJSON Progress = "rawjson"
 )
+
+// Silent reports whether people are told of nothing but failure.
+func (p Progress) Silent() bool { return p == ProgressQuiet || p == ProgressNone }
 
 // Builder says which builder to start, or which to use.
 type Builder struct {
@@ -183,6 +192,36 @@ func (p *Plan) MultiPlatform() bool {
 }
 
 const multiPlatformArg = "BUILDKIT_MULTI_PLATFORM"
+
+// Loaded returns what the engine is to call the image.
+func (p *Plan) Loaded() []Tag {
+	if len(p.LoadNames) > 0 {
+		return p.LoadNames
+	}
+	return p.Tags
+}
+
+// NamesOf returns what the image is called in an output.
+func (p *Plan) NamesOf(o Output) []Tag {
+	if len(o.Names) > 0 {
+		return o.Names
+	}
+	return p.Tags
+}
+
+// Names returns every name that the image gets, the tags first.
+func (p *Plan) Names() []Tag {
+	out := append(slices.Clone(p.Tags), p.LoadNames...)
+	for _, o := range p.Outputs {
+		out = append(out, o.Names...)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(t Tag) bool {
+		twice := seen[t.Name()]
+		seen[t.Name()] = true
+		return twice
+	})
+}
 
 // Repositories returns the repositories of the plan's tags, each once, in the order of the tags.
 func (p *Plan) Repositories() []name.Repository { return Repositories(p.Tags) }

@@ -173,8 +173,12 @@ func suggestion(text string) string {
 	if err == nil && slices.Contains(architectures["linux"], platforms.Normalize(spec).Architecture) {
 		return "write " + PlatformOf(spec).String()
 	}
+	// Among equals the one of the same length: two letters that change places are two changes, as two that are added.
 	nearest := slices.MinFunc(architectures["linux"], func(a, b string) int {
-		return cmp.Compare(levenshtein.Distance(a, last, nil), levenshtein.Distance(b, last, nil))
+		return cmp.Or(
+			cmp.Compare(levenshtein.Distance(a, last, nil), levenshtein.Distance(b, last, nil)),
+			cmp.Compare(max(len(a)-len(last), len(last)-len(a)), max(len(b)-len(last), len(last)-len(b))),
+		)
 	})
 	if levenshtein.Distance(nearest, last, nil) <= 2 {
 		return "did you mean linux/" + nearest + "?"

@@ -19,6 +19,12 @@ func ReadPolicyFile(name string, world World) (Policy, InputErrors) {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(world.Dir, file)
 	}
+	if key, _, found := strings.Cut(name, "="); found && slices.Contains(buildxPolicyKeys, key) {
+		return Policy{}, InputErrors{{
+			Input: policyInput, Value: name, Rule: "policies of docker buildx, which are about sources and in Rego, are not known here",
+			Hint: "name a file with the policy of what is verified, in YAML (docs/policy.md)",
+		}}
+	}
 	text, err := world.ReadFile(file)
 	if err != nil {
 		return Policy{}, InputErrors{{Input: policyInput, Value: name, Rule: "it cannot be read: " + rootCause(err).Error(), Hint: "name a file with the policy, in YAML"}}
@@ -27,6 +33,9 @@ func ReadPolicyFile(name string, world World) (Policy, InputErrors) {
 	r.document(text)
 	return r.policy, r.problems
 }
+
+// buildxPolicyKeys begin the values that docker buildx build has for a flag of the same name.
+var buildxPolicyKeys = []string{"filename", "reset", "disabled", "strict", "log-level"}
 
 const policyInput = "--policy"
 

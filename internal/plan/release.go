@@ -23,6 +23,8 @@ type Release struct {
 	Policy    Policy
 	Registries
 	Summary, Report string
+	JUnit           string
+	Dotenv, Links   string
 	Notes           []string // what was decided without being asked, for the log
 }
 
@@ -47,7 +49,7 @@ func (r *Release) Repositories() []name.Repository { return Repositories(r.Tags)
 // releaseRows are rows of the build's inputs that mean the same for images that exist.
 var releaseRows = []string{
 	"tags", "platforms", "verify", "verify-ignore", "verify-severity", "buildkitd-config", "buildkitd-config-inline", "insecure-registries", "registry-cas", "registry-retry", "force-tag",
-	"registry", "username", "password", "password-file", "registry-auth", "summary", "report",
+	"registry", "username", "password", "password-file", "registry-auth", "summary", "report", "junit", "dotenv", "links",
 }
 
 // releaseHelp is what some of these rows mean there.
@@ -142,6 +144,9 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 		Registries: registries,
 		Summary:    in.Summary,
 		Report:     in.Report,
+		JUnit:      in.JUnit,
+		Dotenv:     in.Dotenv,
+		Links:      in.Links,
 		Notes:      described.Notes,
 		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: r.releaseRules()},
 	}

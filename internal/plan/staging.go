@@ -46,6 +46,9 @@ func (r *reader) staging() *Staging {
 	}
 	if r.in.Record != "" {
 		s.Record = r.absolute(r.in.Record)
+		if info, err := r.world.Stat(s.Record); err == nil && !info.IsDir() {
+			r.problem("--record", r.in.Record, "it is a file", "name a folder; it is made if there is none")
+		}
 	} else if s.Key == "" {
 		r.problem("--staged", "", "this is no run of a CI host, which would give the key", "write a key, the same for all builds and for publish: --staged=KEY")
 	}

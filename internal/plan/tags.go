@@ -118,6 +118,9 @@ func (r *reader) builder(p *Plan) Builder {
 		Keep:  r.boolean("--keep-builder", r.in.KeepBuilder),
 	}
 	r.whichBuilder(&b)
+	if r.in.Builder == builderDefault {
+		p.Notes = append(p.Notes, "builder default is the engine's own, which is not used: a container is started instead")
+	}
 	if _, err := name.ParseReference(b.Image, name.WeakValidation); err != nil {
 		r.problem("--buildkit-image", b.Image, "it is not an image reference", "for example moby/buildkit:v0.33.1")
 	}

@@ -40,6 +40,7 @@ type Config struct {
 	Budget      time.Duration     // of all waits together; zero: ten minutes
 	Stall       time.Duration     // how long no byte may come or go; zero: a minute
 	Say         func(text string) // is told of every wait; nil: nobody is. It may be called from several goroutines
+	Trace       func(text string) // is told of every request and its answer; nil: nobody is
 	Clock       Clock             // nil: the real one
 }
 
@@ -72,6 +73,7 @@ type Transport struct {
 	stall  time.Duration
 	budget *budget
 	say    func(string)
+	trace  func(string)
 	clock  Clock
 	known  atomic.Bool // somebody has accepted our credentials, so they were right once
 
@@ -90,7 +92,7 @@ func New(config Config) (*Transport, error) {
 	}
 	t := &Transport{
 		base: base, stall: cmp.Or(config.Stall, defaultStall), budget: &budget{left: cmp.Or(config.Budget, defaultBudget)},
-		say: config.Say, clock: config.Clock, hosts: map[string]*host{},
+		say: config.Say, trace: config.Trace, clock: config.Clock, hosts: map[string]*host{},
 	}
 	if t.say == nil {
 		t.say = func(string) {}

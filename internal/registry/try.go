@@ -44,8 +44,10 @@ func (t *Transport) try(request *http.Request, number int) (*http.Response, erro
 		r.Body = &watchedBody{ReadCloser: r.Body, watch: watch}
 	}
 	watch.touch()
+	begun := t.clock.Now()
 	response, err := t.base.RoundTrip(r)
 	watch.stop()
+	t.tell(request, response, err, begun)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -66,6 +68,20 @@ func (t *Transport) try(request *http.Request, number int) (*http.Response, erro
 		return document(response)
 	}
 	return response, nil
+}
+
+// tell traces a request. A query is left out: that of a storage service may be signed, which is as good as a password.
+func (t *Transport) tell(request *http.Request, response *http.Response, err error, begun time.Time) {
+	if t.trace == nil {
+		return
+	}
+	end := ""
+	if err != nil {
+		end = inShort(err)
+	} else {
+		end = response.Status
+	}
+	t.trace(fmt.Sprintf("%s %s%s: %s (%d ms)", request.Method, request.URL.Host, request.URL.Path, end, t.clock.Now().Sub(begun).Milliseconds()))
 }
 
 // completeDigest adds the digest of a manifest that was asked for by its digest: some registries leave it out, and go-containerregistry

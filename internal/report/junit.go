@@ -12,8 +12,9 @@ import (
 	"github.com/org/multiarch-action/internal/verify"
 )
 
-// The elements of JUnit's XML that GitLab and Jenkins read (docs.gitlab.com/ci/testing/unit_test_reports). GitLab shows the class
-// name as the suite, and only the first of test cases with one name, so names hold platform and path.
+// The elements of JUnit's XML that GitLab and Jenkins read (docs.gitlab.com/ci/testing/unit_test_reports), as the schema of Jenkins' xUnit
+// plugin has them. GitLab shows the class name as the suite, and only the first of test cases with one name, so names hold platform and
+// path. Of an element with text it does not read the attributes (Hash.from_xml), so the text says everything.
 type junitSuites struct {
 	XMLName xml.Name     `xml:"testsuites"`
 	Time    string       `xml:"time,attr"`
@@ -32,10 +33,15 @@ type junitSuite struct {
 type junitCase struct {
 	Name      string        `xml:"name,attr"`
 	ClassName string        `xml:"classname,attr"`
-	Failure   *junitProblem `xml:"failure"`
+	Time      string        `xml:"time,attr,omitempty"`
+	Skipped   *junitText    `xml:"skipped"` // the schema has it before the others
 	Error     *junitProblem `xml:"error"`
-	Skipped   *junitProblem `xml:"skipped"`
+	Failure   *junitProblem `xml:"failure"`
 	SystemOut string        `xml:"system-out,omitempty"`
+}
+
+type junitText struct {
+	Text string `xml:",chardata"`
 }
 
 type junitProblem struct {
@@ -57,24 +63,39 @@ func (v *Verification) JUnit(w io.Writer) error {
 func (v Verified) junit() []junitSuite {
 	whole := newSuite(v.Reference)
 	if v.Error != "" {
-		whole.add(junitCase{Name: "reading the image", Error: &junitProblem{Message: visible(v.Error), Text: visible(v.Hint)}})
+		whole.add(junitCase{Name: "reading the image", Error: &junitProblem{Message: visible(v.Error), Text: paragraphs(v.Error, v.Hint)}})
 		return []junitSuite{*whole}
 	}
-	whole.findings(v.Findings, "index/", "cross/")
+	whole.findings(v.Findings, ofFamilies("index/", "cross/"))
 	suites := []junitSuite{*whole}
 	for _, p := range v.Platforms {
-		suite := newSuite(v.Reference + " " + p.Platform)
-		switch p.Verdict {
-		case VerdictUnwanted:
-			suite.add(junitCase{Name: "all checks", Skipped: &junitProblem{Message: "the platform was not asked for"}})
-		case VerdictUnread:
-			suite.add(junitCase{Name: "all checks", Error: &junitProblem{Message: "the platform could not be read"}})
-		default:
-			suite.findings(p.Findings, "config/", "files/", "layer/", "program/")
-		}
-		suites = append(suites, *suite)
+		suites = append(suites, p.junit(v.Reference))
 	}
 	return suites
+}
+
+func (p VerifiedPlatform) junit(reference string) junitSuite {
+	suite := newSuite(reference + " " + p.Platform)
+	switch p.Verdict {
+	case VerdictUnwanted:
+		suite.add(junitCase{Name: "all checks", Skipped: &junitText{"the platform was not asked for"}})
+	case VerdictUnread:
+		suite.add(junitCase{Name: "all checks", Error: &junitProblem{Message: "the platform could not be read", Text: "the platform could not be read"}})
+	default:
+		suite.findings(p.Findings, ofFamilies("config/", "files/", "layer/", "program/"))
+	}
+	return *suite
+}
+
+// paragraphs are texts that are not empty, on lines of their own.
+func paragraphs(texts ...string) string {
+	var out []string
+	for _, text := range texts {
+		if text != "" {
+			out = append(out, visible(text))
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 func newSuite(name string) *junitSuite { return &junitSuite{Name: visible(name)} }
@@ -93,8 +114,8 @@ func (s *junitSuite) add(c junitCase) {
 	s.Cases = append(s.Cases, c)
 }
 
-// findings adds a case for each finding, and for each check of those families that found nothing.
-func (s *junitSuite) findings(findings []plan.Finding, families ...string) {
+// findings adds a case for each finding, and for each check that found nothing and was made.
+func (s *junitSuite) findings(findings []plan.Finding, made func(verify.Check) bool) {
 	found := map[string]bool{}
 	names := map[string]int{}
 	for _, f := range findings {
@@ -105,19 +126,39 @@ func (s *junitSuite) findings(findings []plan.Finding, families ...string) {
 		}
 		c := junitCase{Name: name}
 		text := strings.TrimSpace(Platform{}.finding(f))
-		if f.Ignored {
-			c.Skipped = &junitProblem{Message: visible(cmp.Or(f.Policy, "ignored by the policy")), Text: text}
-		} else if f.Severity == plan.SeverityError {
+		switch {
+		case f.Ignored:
+			c.Skipped = &junitText{paragraphs(cmp.Or(f.Policy, "ignored by the policy"), text)}
+		case f.Severity == plan.SeverityError:
 			c.Failure = &junitProblem{Message: visible("found " + f.Found), Type: f.Check, Text: text}
-		} else {
+		default:
 			c.SystemOut = text
 		}
 		s.add(c)
 	}
 	for _, check := range verify.Checks() {
-		family, _, _ := strings.Cut(check.ID, "/")
-		if !found[check.ID] && slices.Contains(families, family+"/") {
+		if !found[check.ID] && made(check) {
 			s.add(junitCase{Name: check.ID})
 		}
 	}
 }
+
+// ofFamilies are the checks whose names begin so.
+func ofFamilies(families ...string) func(verify.Check) bool {
+	return func(check verify.Check) bool {
+		return slices.ContainsFunc(families, func(family string) bool { return strings.HasPrefix(check.ID, family) })
+	}
+}
+
+// whileBuilding are the checks of a platform that a build makes at a level of verification.
+func whileBuilding(level plan.Level) func(verify.Check) bool {
+	families := map[plan.Level][]string{
+		plan.VerifyManifest: {"config/"}, plan.VerifyStatic: {"config/", "program/"}, plan.VerifyFull: {"config/", "program/", "files/"},
+	}
+	return func(check verify.Check) bool {
+		return ofFamilies(families[level]...)(check) && (level != plan.VerifyManifest || check.Cost != verify.CostHeaders)
+	}
+}
+
+// noChecks are none.
+func noChecks(verify.Check) bool { return false }

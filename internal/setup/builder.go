@@ -99,40 +99,6 @@ func StartBuilder(ctx context.Context, engine *Engine, config BuilderConfig) (*B
 	return b, nil
 }
 
-// UseBuilder connects to a builder that an earlier run was asked to keep. Closing it leaves it running.
-func UseBuilder(ctx context.Context, engine *Engine, name string) (*Builder, error) {
-	found, err := engine.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("builder %s: looking for it: %w", name, err)
-	}
-	b := &Builder{Name: name, engine: engine, config: BuilderConfig{Keep: true}}
-	if c := found.Container.Config; c != nil {
-		b.Run = c.Labels[LabelRun]
-	}
-	for _, m := range found.Container.Mounts {
-		if m.Destination == socketFolder {
-			b.socket = &socket{folder: m.Source}
-		}
-	}
-	if err := b.await(ctx); err != nil {
-		return nil, fmt.Errorf("builder %s: %w", name, err)
-	}
-	return b, nil
-}
-
-// HasBuilder reports whether a container of the name runs that this program made to stay.
-func (e *Engine) HasBuilder(ctx context.Context, name string) (bool, error) {
-	found, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
-	switch {
-	case errdefs.IsNotFound(err):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("builder %s: looking for it: %w", name, err)
-	}
-	c := found.Container
-	return c.State != nil && c.State.Running && c.Config != nil && c.Config.Labels[LabelKept] != "", nil
-}
-
 // start creates the container and starts it. Creating is not cancelled half-way: an engine that has accepted the request
 // goes on with it, and the container would be found by nobody.
 func (b *Builder) start(ctx context.Context) error {
@@ -282,17 +248,4 @@ func (b *Builder) Close(ctx context.Context) error {
 		}
 	})
 	return b.closeErr
-}
-
-// RunOf returns the id of the run that made a container. Only those of this program have one.
-func (e *Engine) RunOf(ctx context.Context, name string) (string, error) {
-	found, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
-	if err != nil {
-		return "", fmt.Errorf("builder %s: looking for it: %w", name, err)
-	}
-	run := found.Container.Config.Labels[LabelRun]
-	if run == "" {
-		return "", fmt.Errorf("builder %s: the container of this name is not this program's: it has no label %s", name, LabelRun)
-	}
-	return run, nil
 }
