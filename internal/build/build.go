@@ -181,6 +181,7 @@ type job struct {
 	log         *vertexLog
 	started     time.Time
 	nothingGood bool
+	gathering   gathering
 	inspector   *Inspector
 	noInspector error       // why there is none
 	archives    []*unpacker // by form; written by the exporters

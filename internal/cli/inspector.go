@@ -13,6 +13,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/plan"
@@ -41,7 +42,11 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 			return findings, programs, err
 		}
 	}
-	inspection, err := inspectThere(ctx, versionedRequest{v.version, verify.RequestFor(v.level, p, config)}, files)
+	ask := files.InspectTogether
+	if remembered {
+		ask = files.Inspect
+	}
+	inspection, err := inspectThere(ctx, versionedRequest{v.version, verify.RequestFor(v.level, p, config)}, ask)
 	if err == nil {
 		return append(verify.ConfigPlatform(p, config), inspection.Findings...), inspection.Programs, nil
 	}
@@ -62,12 +67,12 @@ func seemsSmall(ctx context.Context, files *build.Files) bool {
 }
 
 // inspectThere lets a program on the builder look at the files.
-func inspectThere(ctx context.Context, request versionedRequest, files *build.Files) (inspection verify.Inspection, err error) {
+func inspectThere(ctx context.Context, request versionedRequest, ask func(context.Context, []byte) ([]byte, error)) (inspection verify.Inspection, err error) {
 	text, err := json.Marshal(request)
 	if err != nil {
 		return inspection, fmt.Errorf("request to look at files: encoding: %w", err)
 	}
-	answer, err := files.Inspect(ctx, text)
+	answer, err := ask(ctx, text)
 	if err != nil {
 		return inspection, err
 	}
@@ -108,9 +113,29 @@ type versionedRequest struct {
 
 func (a *app) inspectorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: inspectorCommandName + " FOLDER ANSWER REQUEST...", Hidden: true, Args: cobra.MinimumNArgs(3),
+		Use: inspectorCommandName + " [-- FOLDER ANSWER REQUEST...]...", Hidden: true, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inspectFolder(cmd.Context(), args[0], args[1], strings.Join(args[2:], ""))
+			var g errgroup.Group
+			for _, image := range split(args, build.Separator) {
+				if len(image) < 3 {
+					return fmt.Errorf("%q are not a folder, a file and a request", image)
+				}
+				g.Go(func() error { return a.inspectFolder(cmd.Context(), image[0], image[1], strings.Join(image[2:], "")) })
+			}
+			return g.Wait()
 		},
 	}
+}
+
+// split cuts a list where a separator is, which is in front of each part.
+func split(list []string, separator string) [][]string {
+	var parts [][]string
+	for _, element := range list {
+		if element == separator {
+			parts = append(parts, nil)
+		} else if last := len(parts) - 1; last >= 0 {
+			parts[last] = append(parts[last], element)
+		}
+	}
+	return parts
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/org/multiarch-action/internal/build"
 	"github.com/org/multiarch-action/internal/folder"
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/plan"
@@ -175,7 +177,7 @@ func TestTheProgramOnABuilderAnswers(t *testing.T) {
 	run := func(version string, request ...string) (code int, stderr string) {
 		var out strings.Builder
 		code = Run(t.Context(), World{
-			Args: append([]string{inspectorCommandName, dir, answer}, request...), Version: version,
+			Args: append([]string{inspectorCommandName, build.Separator, dir, answer}, request...), Version: version,
 			Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &out,
 		})
 		return code, out.String()
@@ -196,5 +198,14 @@ func TestTheProgramOnABuilderAnswers(t *testing.T) {
 	}
 	if code, stderr := run("v2", string(request)); code == 0 || !strings.Contains(stderr, "it is of version v1, and this program is v2") {
 		t.Errorf("the request of another version: exit code %d, %s", code, stderr)
+	}
+}
+
+func TestArgumentsAreCutBySeparators(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, want string }{{"", "[]"}, {"-- a b c", "[[a b c]]"}, {"-- a b -- c", "[[a b] [c]]"}, {"x -- a -- --", "[[a] [] []]"}} {
+		if got := fmt.Sprint(split(strings.Fields(test.args), build.Separator)); got != test.want {
+			t.Errorf("%q: %s, want %s", test.args, got, test.want)
+		}
 	}
 }

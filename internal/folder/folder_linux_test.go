@@ -112,5 +112,39 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestReadingInTheFolderOfAWalk is about the way that is meant for what is visited.
+func TestReadingInTheFolderOfAWalk(t *testing.T) {
+	t.Parallel()
+	files := image(t)
+	large := strings.Repeat("0123456789", 1000)
+	if err := os.WriteFile(filepath.Join(files.root.Name(), "large"), []byte(large), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	visited := 0
+	err := files.Walk(t.Context(), "/", nothing, func(name string, file File) error {
+		visited++
+		data, err := files.ReadAt(t.Context(), name, 0, 10)
+		if file.Mode.IsRegular() != (err == nil) {
+			t.Errorf("reading %s, which is %v: %q, %v", name, file.Mode, data, err)
+		}
+		if name != "/large" {
+			return nil
+		}
+		for _, part := range [][2]int64{{0, 10_000}, {0, 4096}, {4090, 20}, {9990, 4096}, {10_000, 1}, {1 << 40, 1}, {0, 1 << 50}, {3, 0}} {
+			begin, end := min(part[0], 10_000), min(part[0]+part[1], 10_000)
+			if got, err := files.ReadAt(t.Context(), name, part[0], part[1]); err != nil || string(got) != large[begin:end] {
+				t.Errorf("%d bytes from %d: %d bytes, %v", part[1], part[0], len(got), err)
+			}
+		}
+		if _, err := files.ReadAt(t.Context(), "/none", 0, 1); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a file that is not there: %v", err)
+		}
+		return nil
+	})
+	if err != nil || visited < 8 {
+		t.Errorf("%d files visited, %v", visited, err)
+	}
+}
+
 // nothing is left out of a walk.
 func nothing(string, fs.FileMode) bool { return false }

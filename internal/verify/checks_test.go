@@ -80,8 +80,9 @@ A file whose name ends as that of a text, a script, a picture or an archive does
 starts it, nor what lies in /dev, /proc and /sys, over which every container has something else.
 
 No layer is downloaded for that. A build reads the few files that it needs through the builder's API. Where an image has many, this program is
-sent to the builder, which runs it with the image's files mounted read-only and without a network, and remembers its answer as it does that
-of any step: what was looked at once, and has not changed, costs nothing. The builder has to be of this program's architecture and system,
+sent to the builder, which runs it with the image's files mounted read-only and without a network, for platforms that are built at about the
+same time at once. A builder that has built all of an image before is asked for that image alone, and remembers the answer as it does that
+of any step: from the second time on it costs nothing. The builder has to be of this program's architecture and system,
 and the program linked statically, as released ones are; or beside it lies the one for the builder, named as in ` + "`multiarch-action-linux-arm64`" + `.
 Elsewhere, as on macOS, all files are read through the API. The log says so then, since that takes about a second for two thousand programs
 on each platform; ` + "`--verify static`" + ` is for those who have not that second.

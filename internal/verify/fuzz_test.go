@@ -111,7 +111,7 @@ func FuzzResolve(f *testing.F) {
 		}
 		delete(files, "/")
 		m := newMemory(files)
-		got, err := newTree(m).resolve(context.Background(), name)
+		got, err := newTree(m, "/").resolve(context.Background(), name)
 		var absent *lookupError
 		if err != nil {
 			if !errors.As(err, &absent) {

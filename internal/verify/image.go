@@ -25,7 +25,7 @@ func (r *run) programs(ctx context.Context) error {
 	if err := r.settings(ctx); err != nil {
 		return err
 	}
-	if len(r.config.Entrypoint) == 0 && len(r.config.Cmd) == 0 {
+	if len(r.entrypoint()) == 0 && len(r.config.Cmd) == 0 {
 		r.report(command{}, plan.Finding{
 			Check: checkProgramNone,
 			Found: "neither ENTRYPOINT nor CMD",
@@ -40,18 +40,34 @@ func (r *run) programs(ctx context.Context) error {
 // is not a shell script may still start it.
 func (r *run) entry(ctx context.Context) error {
 	c := command{
-		argv: slices.Concat(r.config.Entrypoint, r.config.Cmd),
+		argv: slices.Concat(r.entrypoint(), r.config.Cmd),
 		env:  environment(r.config.Env),
 		dir:  below("/", r.config.WorkingDir),
+	}
+	if c.argv[0] == "" {
+		r.report(c, plan.Finding{
+			Check: checkProgramMissing, Path: configPath, Expected: "the name of a program", Found: "an empty word as the first of ENTRYPOINT or CMD",
+			Why: `a container ends with "executable file not found in $PATH", exit code 127`, Fix: "write the program's path there",
+		})
+		return nil
 	}
 	if err := r.start(ctx, c); err != nil {
 		return err
 	}
-	if len(r.config.Entrypoint) == 0 || len(r.config.Cmd) == 0 {
+	if len(r.entrypoint()) == 0 || len(r.config.Cmd) == 0 {
 		return nil
 	}
 	c.argv, c.sure, c.by = r.config.Cmd, guessed, byProgram
 	return r.startOnce(ctx, c)
+}
+
+// entrypoint is the config's. One that is a single empty word is none: so it is written where a base image's is to be undone, and Docker
+// takes it for that (moby daemon/create.go, mergeAndVerifyConfig).
+func (r *run) entrypoint() []string {
+	if e := r.config.Entrypoint; len(e) != 1 || e[0] != "" {
+		return e
+	}
+	return nil
 }
 
 // environment reads the variables of a config. Of two with one name the last counts, as in runc.

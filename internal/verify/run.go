@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func newRun(p plan.Platform, config ocispec.ImageConfig, files Files) *run {
 	return &run{
 		platform: p,
 		config:   config,
-		tree:     newTree(files),
+		tree:     newTree(files, path.Clean(below("/", config.WorkingDir))),
 		contents: map[string]content{},
 		known:    map[string]details{},
 		linked:   map[string]bool{},

@@ -25,6 +25,7 @@ const maxLookups = 20_000
 type tree struct {
 	files Files
 	known map[string]statResult
+	made  string // a folder that the container runtime makes where there is nothing: the working directory
 }
 
 type statResult struct {
@@ -32,8 +33,8 @@ type statResult struct {
 	exists bool
 }
 
-func newTree(files Files) *tree {
-	return &tree{files: files, known: map[string]statResult{}}
+func newTree(files Files, made string) *tree {
+	return &tree{files: files, known: map[string]statResult{}, made: made}
 }
 
 // place is where a lookup ended.
@@ -70,6 +71,9 @@ func (t *tree) stat(ctx context.Context, name string) (statResult, error) {
 		return statResult{}, fmt.Errorf("%q: looking it up in the image: %w", name, err)
 	}
 	result := statResult{file: file, exists: err == nil}
+	if !result.exists && strings.HasPrefix(t.made+"/", name+"/") {
+		result = statResult{file: File{Mode: fs.ModeDir | 0o755}, exists: true}
+	}
 	t.known[name] = result
 	return result, nil
 }

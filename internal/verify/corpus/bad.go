@@ -11,7 +11,7 @@ import (
 
 // Bad returns images that are wrong in one way each.
 func Bad() []Image {
-	return slices.Concat(badMachines(), badStarts(), badFormats(), badScripts(), badUsers(), badConfigs(), badLoaders(), badLibraries(), badProcessors(), badABIs(), badFiles())
+	return slices.Concat(badMachines(), badStarts(), badFormats(), badScripts(), badUsers(), badConfigs(), badLoaders(), badLibraries(), badProcessors(), badABIs(), badFiles(), badOdd())
 }
 
 // app is an image whose only file is its program.

@@ -10,7 +10,7 @@ import (
 
 // Good returns images that look odd but run.
 func Good() []Image {
-	return slices.Concat(goodPrograms(), goodMachines(), goodStarts(), goodScripts(), goodUsers(), goodLibraries(), goodProcessors(), goodABIs(), goodShells(), goodFiles())
+	return slices.Concat(goodPrograms(), goodMachines(), goodStarts(), goodScripts(), goodUsers(), goodLibraries(), goodProcessors(), goodABIs(), goodShells(), goodFiles(), goodOdd())
 }
 
 func good(name, platform string, config ocispec.ImageConfig, files map[string]File) Image {
