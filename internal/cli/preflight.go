@@ -188,7 +188,7 @@ func (r *run) tell(f plan.Finding) {
 	case f.Severity == plan.SeverityWarning && !f.Ignored:
 		r.host.Warning(r.shownFile(file), line, text)
 	}
-	r.say("setup", "preflight %s [%s] %s %s: %s", f.Severity, f.Check, f.Path, f.Platform, f.Why)
+	r.say("setup", "preflight %s [%s] %s: %s", f.Severity, f.Check, strings.TrimSpace(f.Path+" "+f.Platform), f.Why)
 }
 
 // warn tells the host, or who reads the log.
