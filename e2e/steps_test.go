@@ -136,6 +136,9 @@ func TestQuietPrintsTheImagesID(t *testing.T) {
 		t.Errorf("stdout is %q and stderr %q, want the engine's ID %q and nothing", r.stdout, r.stderr, id)
 	}
 	must(t, "docker", "image", "rm", loaded)
+	r = quiet("-q", "--load", "--provenance", "min") // no name, and attestations that the engine does not take
+	r.wantCode(t, 0)
+	must(t, "docker", "image", "rm", strings.TrimSpace(r.stdout))
 	r = quiet("--progress", "quiet", "-t", ref, "--push", "--provenance", "min")
 	r.wantCode(t, 0)
 	if r.stdout != digestOf(t, ref)+"\n" || r.stderr != "" {
