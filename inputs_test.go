@@ -57,7 +57,7 @@ var everyInput = []shown{
 	{input: "cache-from", effect: "TestCachesLeaveNothingToExecute", wrong: "type=cloud,ref=x", want: `--cache-from "cloud": there is no such type of cache; write one of: azblob, gha, inline, local, registry, s3; an inline cache is read from the image: type=registry,ref=IMAGE`},
 	{input: "cache-to", effect: "TestCachesLeaveNothingToExecute", wrong: "type=local,src=x", want: `--cache-to "type=local,src=x": dest is missing; add dest=`},
 	{input: "push", effect: "TestSeveralTagsAndRepositoriesGetOneDigest", wrong: "true", want: `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
-	{input: "load", effect: "TestEngineIsGivenWhatItCanHold", wrong: "true", want: `--load: there is no tag to load the image under; add --tag, for example --tag app:dev`},
+	{input: "load", effect: "TestEngineIsGivenWhatItCanHold", wrong: "si", want: `--load "si": it is neither true nor false; write true or false`},
 	{input: "outputs", effect: "TestOneBuildFillsEveryOutput", wrong: "type=local", want: `--output "type=local": it names no folder to write to; add dest=FOLDER`},
 	{input: "annotations", effect: "TestOneBuildFillsEveryOutput", wrong: "a-key", want: `--annotation "a-key": it is not KEY=VALUE; for example org.opencontainers.image.title=app or index:org.opencontainers.image.title=app`},
 	{input: "attests", effect: "TestProvenanceIsLeftOut", wrong: "type=oath", want: `--attest "type=oath": it has no known type; write type=provenance or type=sbom`},

@@ -16,19 +16,21 @@ import (
 
 // privateEngine is a Docker Engine of a test's own, beside the lab's: one that may be killed.
 type privateEngine struct {
-	host string
-	args []string
-	cmd  *exec.Cmd
+	host    string
+	program string
+	args    []string
+	cmd     *exec.Cmd
 }
 
 // newPrivateEngine starts it with nothing shared but the OCI runtime, which on some machines must strip what the machine withholds.
-func newPrivateEngine(t *testing.T) *privateEngine {
+// The program is dockerd, or the path of another version of it.
+func newPrivateEngine(t *testing.T, program string) *privateEngine {
 	t.Helper()
 	dir := shortTemp(t)
 	in := func(name string) string { return filepath.Join(dir, name) }
-	e := &privateEngine{host: "unix://" + in("s"), args: []string{
+	e := &privateEngine{program: program, host: "unix://" + in("s"), args: []string{
 		"--host", "unix://" + in("s"), "--data-root", in("data"), "--exec-root", in("exec"), "--pidfile", in("pid"), "--config-file", in("none.json"),
-		"--registry-mirror", "http://" + w.lab["LAB_REGISTRY"], "--bridge", newBridge(t), "--iptables=false", "--ip-forward=false",
+		"--registry-mirror", "http://" + w.lab["LAB_REGISTRY"], "--bridge", newBridge(t, program), "--iptables=false", "--ip-forward=false",
 	}}
 	if err := os.WriteFile(in("none.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -56,18 +58,21 @@ func newPrivateEngine(t *testing.T) *privateEngine {
 
 // newBridge makes a network bridge. Without one of its own an engine takes docker0 into use, and told to have none it deletes docker0:
 // either way that of the engine beside it.
-func newBridge(t *testing.T) string {
+func newBridge(t *testing.T, program string) string {
 	t.Helper()
-	name := fmt.Sprintf("e2e%d", os.Getpid())
+	name, address := fmt.Sprintf("e2e%da", os.Getpid()), "198.51.100.1/24" // addresses for documentation, which nobody has (RFC 5737)
+	if program != "dockerd" {
+		name, address = fmt.Sprintf("e2e%db", os.Getpid()), "203.0.113.1/24" // two engines may run at once
+	}
 	must(t, "ip", "link", "add", name, "type", "bridge")
 	t.Cleanup(func() { must(t, "ip", "link", "delete", name) })
-	must(t, "ip", "address", "add", "198.51.100.1/24", "dev", name) // an address for documentation, which nobody has (RFC 5737)
+	must(t, "ip", "address", "add", address, "dev", name)
 	return name
 }
 
 func (e *privateEngine) start(t *testing.T) {
 	t.Helper()
-	e.cmd = exec.Command("dockerd", e.args...)
+	e.cmd = exec.Command(e.program, e.args...)
 	e.cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var log strings.Builder
@@ -118,7 +123,7 @@ func (e *privateEngine) load(t *testing.T, image string) {
 
 func TestKilledEngineIsSurvivedByTheNextRun(t *testing.T) {
 	t.Parallel()
-	engine := newPrivateEngine(t)
+	engine := newPrivateEngine(t, "dockerd")
 	engine.load(t, w.lab["LAB_BUILDKIT_IMAGE"])
 	tmp := shortTemp(t)
 	build := func(dockerfile string) invocation {

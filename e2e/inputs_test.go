@@ -159,7 +159,7 @@ func TestCallAsksAboutTheDockerfile(t *testing.T) {
 		code int
 		text []string
 	}{
-		"check":               {3, []string{"FromAsCasing", "Dockerfile:1"}},
+		"check":               {3, []string{"FromAsCasing", "Dockerfile:1", "Check complete, 1 warning has been found!"}},
 		"check,format=json":   {3, []string{`"ruleName": "FromAsCasing"`}},
 		"outline":             {0, []string{"WHO", "nobody", "token"}},
 		"targets,format=json": {0, []string{`"name": "last"`, `"default": true`}},

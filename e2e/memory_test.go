@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +41,42 @@ func TestWantOfMemoryIsNamed(t *testing.T) {
 			r.wantStderr(t, test.texts...)
 			wantNothingLeft(t, r.report.Run)
 		})
+	}
+}
+
+// Before the first step: a builder's container with a small limit, and a file system that is nearly full.
+func TestScarceDiskAndMemoryAreSaidBeforehand(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"Dockerfile": "FROM busybox\nRUN true\n"})
+	small := builds(dir, []string{"linux/amd64"}, "--driver-opt", "memory=200m").run(t)
+	small.wantCode(t, 0)
+	wantFinding(t, small, "preflight/memory warning the builder 200MiB")
+
+	full := localBuild(t, dir, []string{"linux/amd64"}, "--builder", "local")
+	full.tmp = shortTemp(t)
+	if err := syscall.Mount("tmpfs", full.tmp, "tmpfs", 0, "size=300m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(full.tmp, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	r := full.run(t)
+	r.wantCode(t, 0)
+	wantFinding(t, r, "preflight/disk warning "+full.tmp+" 300MiB")
+	r.wantStderr(t, "free space")
+}
+
+// wantFinding checks that preflight found something: its check, severity, place and how what was found begins.
+func wantFinding(t *testing.T, r result, want string) {
+	t.Helper()
+	var got []string
+	for _, f := range r.report.Preflight {
+		got = append(got, fmt.Sprintf("%s %s %s %s", f.Check, f.Severity, f.Path, f.Found))
+	}
+	if !slices.ContainsFunc(got, func(text string) bool { return strings.HasPrefix(text, want) }) {
+		t.Errorf("preflight found %q, want %q", got, want)
 	}
 }
 

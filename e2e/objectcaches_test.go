@@ -80,7 +80,8 @@ func TestCachesInObjectStorage(t *testing.T) {
 	}{
 		{
 			"s3", "type=s3,region=eu-1,bucket=builds,endpoint_url=" + objects.URL + ",use_path_style=true",
-			[]string{"AWS_ACCESS_KEY_ID=who", "AWS_SECRET_ACCESS_KEY=s3cretkey"}, func() []string {
+			[]string{"AWS_ACCESS_KEY_ID=who", "AWS_SECRET_ACCESS_KEY=s3cretkey"},
+			func() []string {
 				prefix := gofakes3.NewPrefix(nil, nil)
 				list, err := buckets.ListBucket("builds", &prefix, gofakes3.ListBucketPage{})
 				if err != nil {

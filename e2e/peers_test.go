@@ -134,7 +134,7 @@ func TestCallsOfDockersAction(t *testing.T) {
 }
 
 // A workflow that still sets up docker's builder names it.
-func TestBuilderOfBuildxIsUsedByItsName(t *testing.T) { //nolint:paralleltest // it sets a variable of buildx
+func TestBuilderOfBuildxIsUsedByItsName(t *testing.T) {
 	const name = "multiarch-e2e-peer"
 	t.Setenv("BUILDX_CONFIG", t.TempDir())
 	must(t, w.buildx, "create", "--name", name, "--driver", "docker-container", "--driver-opt", "network=host,image="+w.lab["LAB_BUILDKIT_IMAGE"],

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,7 +20,7 @@ func TestStepsGetRightsLimitsAndTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "the host") })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the host\n") })}
 	go func() { _ = server.Serve(listener) }() // until it is closed
 	t.Cleanup(func() { _ = server.Close() })
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
@@ -135,6 +136,9 @@ func TestQuietPrintsTheImagesID(t *testing.T) {
 		t.Errorf("stdout is %q and stderr %q, want the engine's ID %q and nothing", r.stdout, r.stderr, id)
 	}
 	must(t, "docker", "image", "rm", loaded)
+	r = quiet("-q", "--load", "--provenance", "min") // no name, and attestations that the engine does not take
+	r.wantCode(t, 0)
+	must(t, "docker", "image", "rm", strings.TrimSpace(r.stdout))
 	r = quiet("--progress", "quiet", "-t", ref, "--push", "--provenance", "min")
 	r.wantCode(t, 0)
 	if r.stdout != digestOf(t, ref)+"\n" || r.stderr != "" {

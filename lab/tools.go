@@ -35,6 +35,7 @@ var tools = []tool{
 	{name: "buildx", folder: "buildx", module: "github.com/docker/buildx", main: "cmd/buildx", stamp: "github.com/docker/buildx/version.Version"},
 	{name: "crane", folder: "crane", module: "github.com/google/go-containerregistry", main: "cmd/crane", stamp: "github.com/google/go-containerregistry/cmd/crane/cmd.Version"},
 	{name: "dockerfile-frontend", folder: "buildkit", module: "github.com/moby/buildkit", main: "frontend/dockerfile/cmd/dockerfile-frontend", stamp: "github.com/moby/buildkit/version.Version"},
+	{name: "dockerd", folder: "dockerd", module: "github.com/moby/moby/v2", main: "cmd/dockerd", stamp: "github.com/moby/moby/v2/dockerversion.Version"},
 	{name: "gitlab-ci-local", folder: "gitlab-ci-local", module: "gitlab-ci-local", file: "dist/index.js", script: true},
 	{name: "golangci-lint", folder: "golangci-lint", module: "github.com/golangci/golangci-lint/v2", main: "cmd/golangci-lint", stamp: "main.version"},
 	{name: "npm-groovy-lint", folder: "groovy-lint", module: "npm-groovy-lint", file: "lib/index.js", script: true},

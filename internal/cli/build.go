@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -223,7 +224,7 @@ func (a *app) planWorld(ctx context.Context) (plan.World, error) {
 		return plan.World{}, fmt.Errorf("working directory: reading: %w", err)
 	}
 	return plan.World{
-		Dir: dir, Machine: plan.MachinePlatform(), Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
+		Dir: dir, Machine: plan.MachinePlatform(), Stat: os.Stat, ReadFile: os.ReadFile, ReadDir: os.ReadDir, EvalSymlinks: filepath.EvalSymlinks, Getenv: a.Getenv, Checks: checkIDs(), Run: a.host.Run(),
 		Event: func() (plan.Event, error) { return a.host.Event(ctx, dir) }, Now: time.Now(),
 		Source:    func(paths, written []string) (plan.Event, error) { return a.host.Source(ctx, paths, written) },
 		ReadStdin: a.stdin.read, DefaultContext: a.host.DefaultContext(), GitServer: a.host.GitServer(), CacheService: a.host.CacheService(),

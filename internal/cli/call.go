@@ -2,8 +2,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -64,8 +68,14 @@ func (r *run) printAnswer(answer build.Answer) error {
 	case call.Method == plan.CallCheck && text == "":
 		text = "Check complete, no warnings found."
 	}
+	if r.plan.Call.Method == plan.CallCheck && r.plan.Call.Format != "json" {
+		text = r.counted(text, len(answer.Findings))
+	}
 	if _, err := fmt.Fprintln(r.results(), text); err != nil {
 		return fmt.Errorf("standard output: writing: %w", err)
+	}
+	if err := r.answerFile(answer); err != nil {
+		return err
 	}
 	for _, f := range answer.Findings {
 		r.host.Warning(r.shownFile(f.File), f.Line, warningText(f.Text, f.URL)) // elsewhere the answer is what people read
@@ -74,4 +84,29 @@ func (r *run) printAnswer(answer build.Answer) error {
 		return errBadStyle
 	}
 	return nil
+}
+
+// counted is the text of a check as docker buildx build ends it, with the Dockerfile as it is found from here.
+func (r *run) counted(text string, findings int) string {
+	name := filepath.Base(r.plan.Dockerfile)
+	text = strings.ReplaceAll(text, "\n"+name+":", "\n"+r.shownFile(name)+":")
+	switch findings {
+	case 0:
+		return text
+	case 1:
+		return text + "\n\nCheck complete, 1 warning has been found!"
+	}
+	return fmt.Sprintf("%s\n\nCheck complete, %d warnings have been found!", text, findings)
+}
+
+// answerFile writes an answer where docker buildx build writes it: into the metadata file.
+func (r *run) answerFile(answer build.Answer) error {
+	if r.plan.MetadataFile == "" || answer.JSON == "" {
+		return nil
+	}
+	return writeFile(r.plan.MetadataFile, os.O_TRUNC, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(map[string]json.RawMessage{"result.json": json.RawMessage(answer.JSON)})
+	})
 }

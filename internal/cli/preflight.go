@@ -179,7 +179,7 @@ func together(findings []plan.Finding) []plan.Finding {
 
 // tell says what was found. The host shows it at its line when the run ends.
 func (r *run) tell(f plan.Finding) {
-	r.say("setup", "preflight %s [%s] %s %s: %s", f.Severity, f.Check, f.Path, f.Platform, f.Why)
+	r.say("setup", "preflight %s [%s] %s: %s", f.Severity, f.Check, strings.TrimSpace(f.Path+" "+f.Platform), f.Why)
 }
 
 // shownFile is the path by which a host finds the Dockerfile, which a build knows by its name only.

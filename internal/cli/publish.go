@@ -164,7 +164,8 @@ func (r *run) entry(image *plan.Pushed) {
 func (r *run) describe(document publish.Document, images []plan.Pushed) {
 	r.report.Digest, r.report.ImageID, r.report.Size = document.Hash.String(), document.Hash.String(), int64(len(document.Raw))
 	r.report.MediaType = string(document.Type)
-	if !document.Type.IsIndex() {
+	// An engine of old is given the only manifest of an index, and names it after its config.
+	if !document.Type.IsIndex() || r.plan.Load && !r.plan.Push && len(images) == 1 {
 		r.report.ImageID = images[0].ConfigHash.String()
 	}
 	if !r.plan.Push {

@@ -260,9 +260,6 @@ func (r *reader) contradictions(p *Plan) {
 	if p.Load && p.Staged != nil {
 		r.problem("--load", "", "--staged is given too, and what is handed over is pushed", "leave out one of the two")
 	}
-	if p.Load && len(r.in.Tags) == 0 && len(p.LoadNames) == 0 && !r.rules {
-		r.problem("--load", "", "there is no tag to load the image under", "add --tag, for example --tag app:dev")
-	}
 }
 
 func (r *reader) absolute(path string) string {

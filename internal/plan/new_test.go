@@ -39,6 +39,12 @@ func world(env map[string]string) plan.World {
 	}
 	inside := func(name string) string { return strings.TrimPrefix(path.Clean(name), "/") }
 	return plan.World{
+		EvalSymlinks: func(path string) (string, error) {
+			if path == "/src/link" {
+				return "/elsewhere", nil
+			}
+			return path, nil
+		},
 		Dir:      "/src",
 		Machine:  machine,
 		Stat:     func(name string) (fs.FileInfo, error) { return fs.Stat(files, inside(name)) },
@@ -95,7 +101,6 @@ func wrongInputs() []wrongInput {
 		{name: "a platform twice in two spellings", change: func(in *plan.Inputs) { in.Platforms = []string{"linux/arm64/v8", "linux/aarch64"} }, want: `--platform "linux/aarch64": it is the same platform as "linux/arm64/v8"; name each platform once`},
 		{name: "a bad tag", change: func(in *plan.Inputs) { in.Tags = []string{"a:"} }, want: `--tag "a:": it is not an image reference; write [registry/]repository:tag in lower case, for example ghcr.io/owner/app:1.4`},
 		{name: "a push without a tag", change: set(func(in *plan.Inputs) *string { return &in.Push }, "true"), want: `--push: there is no tag to push to; add --tag, for example --tag ghcr.io/owner/app:1.4`},
-		{name: "a load without a tag", change: set(func(in *plan.Inputs) *string { return &in.Load }, "true"), want: `--load: there is no tag to load the image under; add --tag, for example --tag app:dev`},
 		{name: "a word where true or false should be", change: set(func(in *plan.Inputs) *string { return &in.KeepBuilder }, "maybe"), want: `--keep-builder "maybe": it is neither true nor false; write true or false`},
 		{name: "an unknown level of verification", change: set(func(in *plan.Inputs) *string { return &in.Verify }, "all"), want: `--verify "all": it is not one of the known values; write one of: full, static, manifest, off`},
 		{name: "an unknown progress", change: set(func(in *plan.Inputs) *string { return &in.Progress }, "json"), want: `--progress "json": it is not one of the known values; write one of: auto, plain, tty, quiet, none, rawjson`},

@@ -231,7 +231,14 @@ func (o *outputReader) deletes() bool {
 		o.wrong(fmt.Sprintf("there is no mode %q", mode), "write mode=copy or mode=delete")
 		return false
 	}
-	inside, err := filepath.Rel(o.world.Dir, o.absolute(o.attrs["dest"]))
+	dest, dir := o.absolute(o.attrs["dest"]), o.world.Dir
+	if real, e := o.world.EvalSymlinks(dest); e == nil { // it may lead elsewhere
+		dest = real
+		if real, e = o.world.EvalSymlinks(dir); e == nil {
+			dir = real
+		}
+	}
+	inside, err := filepath.Rel(dir, dest)
 	if (err != nil || inside == "." || !filepath.IsLocal(inside)) && !slices.Contains(o.in.Allow, allowDelete) {
 		o.wrong("mode=delete would delete what else is in a folder that is not below the working directory", "add --allow "+allowDelete+" if that is meant, or name another folder")
 	}

@@ -245,10 +245,12 @@ type World struct {
 	Stat     func(path string) (fs.FileInfo, error)
 	ReadFile func(path string) ([]byte, error)
 	ReadDir  func(path string) ([]fs.DirEntry, error)
-	Getenv   func(name string) string
-	Machine  Platform              // what is built if no platform is named
-	Checks   []string              // ids of all checks, for what is said about them
-	Event    func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
+	// EvalSymlinks returns the path of what is at a path, without symbolic links.
+	EvalSymlinks func(path string) (string, error)
+	Getenv       func(name string) string
+	Machine      Platform              // what is built if no platform is named
+	Checks       []string              // ids of all checks, for what is said about them
+	Event        func() (Event, error) // asked where tags are made by rules; nil: nothing has happened
 	// Source is the event for the sources at paths, absolute and a folder first; what the run writes is no change of them. nil: unknown.
 	Source func(paths, written []string) (Event, error)
 	Now    time.Time // for dates in tags, unless SOURCE_DATE_EPOCH says another time
