@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sethvargo/go-githubactions"
 
@@ -19,10 +20,11 @@ import (
 
 // Host is where the program runs.
 type Host struct {
-	Name   string // "github", "gitlab" or "terminal"
-	getenv func(string) string
-	log    io.Writer
-	action *githubactions.Action // nil anywhere but on GitHub
+	Name    string // "github", "gitlab" or "terminal"
+	getenv  func(string) string
+	log     io.Writer
+	action  *githubactions.Action // nil anywhere but on GitHub
+	grouped atomic.Bool           // a group of GitHub's log is open
 
 	problems problems // to be shown when the run ends
 }
@@ -173,12 +175,16 @@ func (h *Host) Debug() func(text string) {
 }
 
 // Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
-// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes. Sections do not nest.
+// until somebody opens it. The name is for the host: letters, digits, and _ . - are what GitLab takes. GitHub's groups do not nest: there one
+// in another is a part of it.
 func (h *Host) Section(name, title string, collapsed bool) (end func()) {
 	switch {
-	case h.action != nil:
+	case h.action != nil && h.grouped.CompareAndSwap(false, true):
 		h.action.Group(title)
-		return h.action.EndGroup
+		return func() {
+			h.action.EndGroup()
+			h.grouped.Store(false)
+		}
 	case onGitLab(h.getenv):
 		return h.gitlabSection(name, title, collapsed)
 	}

@@ -258,9 +258,13 @@ func TestDebugLinesAreForThoseWhoAsk(t *testing.T) {
 
 func TestSectionsAreGroupsOnGitHub(t *testing.T) {
 	t.Parallel()
-	for environment, want := range map[string]string{"true": "::group::Build\n::endgroup::\n", "": ""} {
+	for environment, want := range map[string]string{"true": "::group::Build\n::endgroup::\n::group::Publish\n::endgroup::\n", "": ""} {
 		var log bytes.Buffer
-		ci.Detect(func(name string) string { return map[string]string{"GITHUB_ACTIONS": environment}[name] }, &log).Section("build", "Build", false)()
+		host := ci.Detect(func(name string) string { return map[string]string{"GITHUB_ACTIONS": environment}[name] }, &log)
+		end := host.Section("build", "Build", false)
+		host.Section("outputs", "Write files", false)()
+		end()
+		host.Section("publish", "Publish", false)()
 		if log.String() != want {
 			t.Errorf("GITHUB_ACTIONS=%q: the log is %q, want %q", environment, log.String(), want)
 		}
