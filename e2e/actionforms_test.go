@@ -110,7 +110,7 @@ func TestActionAsReleasedAndAsContainer(t *testing.T) {
 	if err != nil || strings.Contains(string(env), "EVIL=") || strings.Contains(string(env), "/"+evil) {
 		t.Errorf("what the build printed has changed the environment of the next step (%v):\n%s", err, env)
 	}
-	for _, want := range []string{"unmasked-words", "1 of 1 platforms built, verified and published", "| linux/amd64 | pushed |", "| linux/amd64 | built |", "Post " + releasedAction, "nothing to remove"} {
+	for _, want := range []string{"unmasked-words", "1 of 1 platforms built, verified and published", "Summary - ### ✅ Published", "Summary - ### ✅ Built", "Post " + releasedAction, "nothing to remove"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not hold %q", want)
 		}

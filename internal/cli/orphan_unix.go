@@ -16,7 +16,7 @@ func hasReader(file *os.File) bool {
 	}
 	events := []unix.PollFd{{}}
 	err = control.Control(func(fd uintptr) {
-		events[0].Fd = int32(fd) //nolint:gosec // descriptors are small
+		events[0].Fd = int32(fd)
 		_, _ = unix.Poll(events, 0)
 	})
 	return err != nil || events[0].Revents&(unix.POLLERR|unix.POLLHUP) == 0
