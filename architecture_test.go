@@ -25,9 +25,9 @@ var mayImport = map[string][]string{
 	"internal/login":    {"internal/plan"},
 	"internal/metadata": {},
 	"internal/plan":     {"internal/metadata"},
-	"internal/ci":       {"internal/plan"},
+	"internal/ci":       {"internal/plan", "internal/redact"},
 	"internal/setup":    {"internal/plan", "internal/registry"},
-	"internal/build":    {"internal/plan", "internal/registry"},
+	"internal/build":    {"internal/plan", "internal/redact", "internal/registry"},
 	"internal/publish":  {"internal/plan", "internal/registry"},
 	"internal/verify":   {"internal/fingerprint", "internal/plan"},
 	"internal/report":   {"internal/plan", "internal/verify"},
@@ -37,11 +37,13 @@ var mayImport = map[string][]string{
 	"internal/layers":   {"internal/fingerprint"},
 	"internal/migrate":  {},
 	"internal/source":   {"internal/layers", "internal/plan", "internal/registry"},
+	"internal/redact":   {},
 	"internal/registry": {},
 	"internal/golden":   {}, // for tests
 
 	"internal/fingerprint": {},
 
+	"internal/ci/runner":     {}, // for tests
 	"internal/verify/corpus": {}, // for tests
 }
 

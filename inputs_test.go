@@ -107,8 +107,8 @@ var everyInput = []shown{
 	{input: "iidfile", effect: "TestOneBuildFillsEveryOutput", wrong: "nowhere/iid", with: "LOAD=true TAGS=app:dev", want: `--iidfile "nowhere/iid": the folder that it would be in does not exist; create the folder first`},
 	{input: "metadata-file", effect: "TestOneBuildFillsEveryOutput", wrong: "nowhere/metadata.json", want: `--metadata-file "nowhere/metadata.json": the folder that it would be in does not exist; create the folder first`},
 	{input: "junit", effect: "TestPlatformThatMayFailIsLeftOutLoudly", wrong: "nowhere/junit.xml", want: `--junit "nowhere/junit.xml": the folder that it would be in does not exist; create the folder first`},
-	{input: "dotenv", effect: "TestCallsOfDockersAction", wrong: "nowhere/build.env", want: `--dotenv "nowhere/build.env": the folder that it would be in does not exist; create the folder first`},
-	{input: "links", effect: "TestCallsOfDockersAction", wrong: "nowhere/links.json", want: `--links "nowhere/links.json": the folder that it would be in does not exist; create the folder first`},
+	{input: "dotenv", effect: "TestGitLabPipeline", wrong: "nowhere/build.env", want: `--dotenv "nowhere/build.env": the folder that it would be in does not exist; create the folder first`},
+	{input: "links", effect: "TestGitLabPipeline", wrong: "nowhere/links.json", want: `--links "nowhere/links.json": the folder that it would be in does not exist; create the folder first`},
 	{input: "progress", effect: "TestRawProgressIsJSONAlone", wrong: "json", want: `--progress "json": it is not one of the known values; write one of: auto, plain, tty, quiet, none, rawjson`},
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	// Certificate authorities for where the system has none, as in an image that holds this program alone.
@@ -25,10 +26,8 @@ func main() {
 }
 
 func run() int {
-	// SIGHUP is what some runners send when they cancel, and all that their grandchildren get.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := untilSignalled(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if day, _, ok := strings.Cut(date, "T"); ok {
 		version += " (" + day + ")"
 	}
@@ -36,6 +35,32 @@ func run() int {
 	log.SetOutput(io.Discard)
 	logrus.SetOutput(io.Discard)
 	return cli.Run(ctx, cli.World{
-		Args: os.Args[1:], Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: version,
+		Args: os.Args[1:], Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Parent: os.Getppid, Version: version,
 	})
+}
+
+// together is how long after a signal others mean the same: Ctrl-C reaches a program and what started it, which passes it on.
+const together = time.Second
+
+// untilSignalled returns a context that ends when somebody wants the program to end. What it has made is then taken away; the same signal
+// once more ends it at once. Another one does not: GitHub's runner sends SIGTERM after SIGINT, and kills later still.
+func untilSignalled(ctx context.Context) (context.Context, func()) {
+	// A broken pipe is an error of whoever writes to it. By itself it would end the program before it has taken away what it made.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	// SIGHUP is what some runners send when they cancel, and all that their grandchildren get. nohup(1) wants it ignored.
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, ends...)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for {
+			came := <-signals
+			cancel()
+			time.AfterFunc(together, func() { signal.Reset(came) })
+		}
+	}()
+	return ctx, cancel
 }

@@ -30,8 +30,11 @@ const (
 	smallPrograms = 1500
 	textFiles     = 10_000
 	filesInFolder = 100
-	largeTag      = "bench/large-base:1"
+	largeTag      = "bench/large-base:2"
 )
+
+// endings are those of most files below /usr in images for Python and Node.js, where one of ten has none or another.
+var endings = []string{".py", ".pyc", ".js", ".json", ".d.ts", ".txt", ".md", ".h", ".html", ""}
 
 // largeBase pushes an image of 300 MB for every platform that has Debian where there is Debian for the platform, and else busybox,
 // below a layer of programs for the platform and of other files. It is made once: its tag says that it is there.
@@ -129,7 +132,7 @@ func writeLarge(to io.Writer, program []byte, folder string) error {
 		l.add(fmt.Sprintf("lib/%d/lib%d.so", i/filesInFolder, i), 0o755, small, 20<<10)
 	}
 	for i := range textFiles {
-		l.add(fmt.Sprintf("share/%d/text%d", i/filesInFolder, i), 0o644, []byte("text\n"), 1<<10+l.noise.IntN(8<<10))
+		l.add(fmt.Sprintf("share/%d/text%d%s", i/filesInFolder, i, endings[i%len(endings)]), 0o644, []byte("text\n"), 1<<10+l.noise.IntN(8<<10))
 	}
 	for i := 0; l.written < largeSize; i++ {
 		l.add(fmt.Sprintf("bin/%d/program%d", i/filesInFolder, i), 0o755, program, 64)

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	gigabyteTag    = "bench/gigabyte:1"
+	gigabyteTag    = "bench/gigabyte:2"
 	gigabyteLayers = 4 // of largeSize
 )
 

@@ -79,7 +79,7 @@ func TestActionInARealWorkflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantMetadata(t, metadata, digest, ref)
-	if !strings.Contains(log, "2 of 2 platforms built, verified and published") || !strings.Contains(log, "| linux/arm64 | pushed |") {
+	if !strings.Contains(log, "2 of 2 platforms built, verified and published") || !strings.Contains(log, "| ✅\u00a0linux/arm64 | `") {
 		t.Error("the log does not show the step summary")
 	}
 	wantNothingLeft(t, r.report.Run)
@@ -153,7 +153,7 @@ func processesWith(mark string) []int {
 		if err != nil || linkErr != nil || numberErr != nil { // it has ended meanwhile
 			continue
 		}
-		if strings.Contains(string(environment), mark) && strings.HasPrefix(filepath.Base(program), "multiarch-action-") {
+		if strings.Contains(string(environment), mark) && strings.HasPrefix(filepath.Base(program), "multiarch-action") {
 			out = append(out, pid)
 		}
 	}

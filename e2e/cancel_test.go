@@ -4,173 +4,261 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
-	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/org/multiarch-action/internal/ci/runner"
+	"github.com/org/multiarch-action/internal/golden"
 	"github.com/org/multiarch-action/internal/report"
 )
 
-// grace is what a CI host gives a step that it cancels (GitHub: 7.5 s until SIGTERM, 2.5 s until SIGKILL).
-const grace = 10 * time.Second
+// moments are when runs are cancelled.
+var moments = []struct{ name, dockerfile, line, slow string }{
+	{"set-up", "FROM busybox\nRUN sleep 600\n", "runs natively", ""},
+	{"build", "FROM busybox\nRUN echo now && sleep 600\n", "| now", ""},
+	{"push", "FROM busybox\nRUN head -c 3000000 /dev/urandom > /data\n", "", "upload"},
+	{"tags", "FROM busybox\nRUN head -c 3000 /dev/urandom > /data\n", "", "tag"},
+}
 
-func TestCancelledRunLeavesNothingAndMovesNoTag(t *testing.T) {
+// Every way in which hosts cancel, at every moment: nothing is left within the host's time, and a tag is the old or the new image. The
+// table says who has cleaned up, and what became of the two tags.
+func TestCancelMatrix(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name       string
-		dockerfile string
-		signal     syscall.Signal
-		moment     string // the signal is sent when a line of stderr holds this
-	}{
-		{"SIGINT during set-up", "FROM busybox\nRUN sleep 600\n", syscall.SIGINT, "this host's network"},
-		{"SIGTERM during set-up", "FROM busybox\nRUN sleep 600\n", syscall.SIGTERM, "runs natively"},
-		{"SIGINT when the builder is ready", "FROM busybox\nRUN sleep 600\n", syscall.SIGINT, "ready (BuildKit"},
-		{"SIGINT during the build", "FROM busybox\nRUN echo now && sleep 600\n", syscall.SIGINT, "| now"},
-		{"SIGTERM during the build", "FROM busybox\nRUN echo now && sleep 600\n", syscall.SIGTERM, "| now"},
-		{"SIGHUP during the build", "FROM busybox\nRUN echo now && sleep 600\n", syscall.SIGHUP, "| now"},
-		{"SIGINT during the push", pushSlowly, syscall.SIGINT, "upload begins"},
-		{"SIGTERM during the push", pushSlowly, syscall.SIGTERM, "upload begins"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			registry := newSlowRegistry(t)
-			ref := registry.host + "/e2e/cancel:" + strings.ToLower(strings.ReplaceAll(test.name, " ", "-"))
-			i := builds(folder(t, map[string]string{"Dockerfile": test.dockerfile}), []string{"linux/amd64", "linux/arm64"}, "-t", ref, "--push")
-			r := interrupt(t, i, test.signal, test.moment, registry)
-			r.wantCode(t, 130)
-			if r.took > grace {
-				t.Errorf("it ended %s after the signal, want at most %s", r.took, grace)
+	var mu sync.Mutex
+	outcomes := map[string]string{}
+	ways := cancelWays(t)
+	t.Run("cells", func(t *testing.T) {
+		for _, way := range ways {
+			for i := range moments {
+				name := way.name + "/" + moments[i].name
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					outcome := newCell(t, way, i).run(t)
+					mu.Lock()
+					defer mu.Unlock()
+					outcomes[name] = outcome
+				})
 			}
-			if p := r.platform(t, "linux/arm64"); r.report.Outcome != report.Cancelled || p.Status != report.StatusUnknown && test.moment != "upload begins" {
-				t.Errorf("outcome = %s with a platform that is %s, want cancelled", r.report.Outcome, p.Status)
+		}
+	})
+	if len(outcomes) < len(ways)*len(moments) { // only some were asked for
+		return
+	}
+	var table strings.Builder
+	for row := -1; row < len(ways); row++ {
+		cells := []any{"cancelled by"}
+		if row >= 0 {
+			cells[0] = ways[row].name
+		}
+		for _, m := range moments {
+			if row >= 0 {
+				cells = append(cells, outcomes[ways[row].name+"/"+m.name])
+			} else {
+				cells = append(cells, m.name)
 			}
-			r.wantStderr(t, "cancelled; no tag was moved")
-			wantNothingLeft(t, r.report.Run)
-			if got := digestOf(t, strings.Replace(ref, registry.host, w.lab["LAB_REGISTRY"], 1)); got != "" {
-				t.Errorf("the tag was moved to %s", got)
-			}
-		})
+		}
+		table.WriteString(strings.TrimRight(fmt.Sprintf("%-52s%-20s%-20s%-20s%s", cells...), " ") + "\n")
+	}
+	golden.Check(t, "cancel", table.String())
+}
+
+// cell is one cancelled run.
+type cell struct {
+	way      cancelWay
+	moment   int
+	registry *slowRegistry
+	tmp      string // of the program; must be empty in the end
+	dir      string // of the test
+	mark     string // in the environment of all its processes
+	ref      string // without a tag
+	old      string // the digest that its first tag has; the second is not there
+
+	once      sync.Once
+	cancelled chan struct{} // closed at the moment
+	at        time.Time     // when it was cancelled
+	log       strings.Builder
+}
+
+func newCell(t *testing.T, way cancelWay, moment int) *cell {
+	t.Helper()
+	c := &cell{way: way, moment: moment, tmp: shortTemp(t), dir: t.TempDir(), mark: "cell-" + rand.Text(), cancelled: make(chan struct{})}
+	c.registry = newSlowRegistry(t, moments[moment].slow, c.reached)
+	c.ref = c.registry.host + "/e2e/cancel-" + strings.ToLower(rand.Text())
+	must(t, w.crane, "copy", "--platform", "linux/amd64", w.lab["LAB_REGISTRY"]+"/library/busybox:latest", c.behind("a"))
+	c.old = digestOf(t, c.behind("a"))
+	if err := os.WriteFile(filepath.Join(c.dir, "Dockerfile"), []byte(moments[moment].dockerfile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log:\n%s", c.log.String())
+		}
+	})
+	return c
+}
+
+// behind is a tag as the lab's registry knows it.
+func (c *cell) behind(tag string) string {
+	return strings.Replace(c.ref, c.registry.host, w.lab["LAB_REGISTRY"], 1) + ":" + tag
+}
+
+func (c *cell) reached() {
+	c.once.Do(func() {
+		c.at = time.Now()
+		close(c.cancelled)
+	})
+}
+
+// environment is what the program needs, on whatever host.
+func (c *cell) environment() map[string]string {
+	return map[string]string{
+		"CI": "true", "TMPDIR": c.tmp, "CELL": c.mark, "PATH": w.lab["LAB_QEMU_DIR"] + ":" + os.Getenv("PATH"), "GIT_CEILING_DIRECTORIES": w.root,
+		"MULTIARCH_CONTEXT": c.dir, "MULTIARCH_PLATFORMS": "linux/amd64,linux/arm64", "MULTIARCH_TAGS": c.ref + ":a," + c.ref + ":b", "MULTIARCH_PUSH": "true",
+		"MULTIARCH_BUILDKIT_IMAGE": w.lab["MULTIARCH_BUILDKIT_IMAGE"], "MULTIARCH_BUILDKITD_CONFIG": w.lab["LAB_BUILDKITD_CONFIG"],
+		"MULTIARCH_BINFMT_IMAGE": "none", "MULTIARCH_PROGRESS": "plain", "MULTIARCH_REPORT": c.file("report.json"),
 	}
 }
 
-const pushSlowly = "FROM busybox\nRUN head -c 3000000 /dev/urandom > /data\n"
+func (c *cell) file(name string) string { return filepath.Join(c.dir, name) }
 
-// interrupt sends a signal at a certain moment; took is the time from then on.
-func interrupt(t *testing.T, i invocation, signal syscall.Signal, moment string, registry *slowRegistry) result {
+// run starts the run, has it cancelled, and returns who has cleaned up and how many tags were moved.
+func (c *cell) run(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	cmd, file := i.command(ctx, t)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
+	output := c.way.start(t, c)
+	ended := make(chan error, 1)
+	go func() { ended <- c.read(output) }()
+	select {
+	case <-c.cancelled:
+	case err := <-ended:
+		t.Fatalf("the moment never came (%v)", err)
 	}
-	var text bytes.Buffer
-	var once sync.Once
-	var sent time.Time
-	send := func() {
-		once.Do(func() {
-			sent = time.Now()
-			if err := cmd.Process.Signal(signal); err != nil {
-				t.Errorf("sending %s: %v", signal, err)
-			}
-		})
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	registry.onUpload(func() {
-		if moment == "upload begins" {
-			send()
+	c.way.cancel(t, c)
+	c.awaitEnd(t)
+	<-ended // whatever was still printed
+	run := c.runID(t)
+	cleaner := "itself"
+	if left := c.left(t, run); len(left) > 0 {
+		cleaner = c.way.cleaner
+		if c.way.clean == nil {
+			t.Errorf("left behind: %q", left)
+		} else if c.way.clean(t, c, run); len(c.left(t, run)) > 0 {
+			t.Errorf("left behind also by the %s: %q", cleaner, c.left(t, run))
 		}
-	})
-	lines := bufio.NewScanner(stderr)
+	}
+	return cleaner + ", " + c.tags(t)
+}
+
+// read keeps the log, and looks for the moment in it.
+func (c *cell) read(output io.Reader) error {
+	lines := bufio.NewScanner(output)
 	for lines.Scan() {
-		text.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), moment) {
-			send()
+		c.log.WriteString(lines.Text() + "\n")
+		if line := moments[c.moment].line; line != "" && strings.Contains(lines.Text(), line) {
+			c.reached()
 		}
 	}
-	err = cmd.Wait()
-	once.Do(func() { t.Errorf("the moment %q never came", moment) })
-	r := result{stderr: text.String(), took: time.Since(sent)}
-	r.finish(t, err, file)
+	return lines.Err()
+}
+
+// awaitEnd waits until no process of the run is there, for as long as the host lets processes live.
+func (c *cell) awaitEnd(t *testing.T) {
+	t.Helper()
+	for len(c.processes()) > 0 {
+		if took := time.Since(c.at); took > c.way.grace {
+			t.Errorf("%s after it was cancelled there are still processes, want none after %s", took, c.way.grace)
+			killAll(c.processes())
+			return
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// runID finds the id of the run, where it has kept it for the post step or has reported it.
+func (c *cell) runID(t *testing.T) string {
+	t.Helper()
+	if state, err := os.ReadFile(c.file("state")); err == nil {
+		if pairs, err := runner.Pairs(string(state)); err != nil || len(pairs) != 1 || pairs[0].Name != "run" {
+			t.Errorf("the state is %q (%v), want the run", state, err)
+		} else {
+			return pairs[0].Value
+		}
+	}
+	if r := c.report(t); r.Run != "" {
+		return r.Run
+	}
+	t.Error("nothing says which run it was")
+	return "unknown"
+}
+
+// report is what the run has reported; empty if it did not come to that.
+func (c *cell) report(t *testing.T) (r report.Report) {
+	t.Helper()
+	raw, err := os.ReadFile(c.file("report.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return r
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err != nil {
+		t.Error(err)
+	}
 	return r
 }
 
-// slowRegistry stands before the lab's registry and takes uploads at a crawl, so that a push can be interrupted.
-type slowRegistry struct {
-	host  string
-	begun sync.Mutex
-	tell  func()
-	stop  chan struct{}
-}
-
-func newSlowRegistry(t *testing.T) *slowRegistry {
+// left are the things that the run has not taken away.
+func (c *cell) left(t *testing.T, run string) []string {
 	t.Helper()
-	s := &slowRegistry{tell: func() {}, stop: make(chan struct{})}
-	target := &url.URL{Scheme: "http", Host: w.lab["LAB_REGISTRY"]}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // the registry answers with addresses of its own, which must be ours
-	}}
-	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		if request.Method == http.MethodPatch || (request.Method == http.MethodPut && strings.Contains(request.URL.Path, "/uploads/")) {
-			if request.ContentLength > 1_000_000 || request.ContentLength < 0 {
-				request.Body = &crawl{ReadCloser: request.Body, begin: s.beginUpload, done: s.stop}
+	out := ofRun(t, run)
+	for folder, text := range map[string]string{"/proc/sys/fs/binfmt_misc": run, c.tmp: ""} {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, entry := range entries {
+			if strings.Contains(entry.Name(), text) {
+				out = append(out, filepath.Join(folder, entry.Name()))
 			}
 		}
-		proxy.ServeHTTP(writer, request)
-	}))
-	t.Cleanup(func() {
-		close(s.stop) // else what crawls would be waited for
-		server.Close()
-	})
-	s.host = strings.TrimPrefix(server.URL, "http://")
-	return s
-}
-
-func (s *slowRegistry) onUpload(tell func()) {
-	s.begun.Lock()
-	defer s.begun.Unlock()
-	s.tell = tell
-}
-
-func (s *slowRegistry) beginUpload() {
-	s.begun.Lock()
-	defer s.begun.Unlock()
-	s.tell()
-}
-
-// crawl lets a body through at 10 kB a second once 100 kB have passed.
-type crawl struct {
-	io.ReadCloser
-	passed int
-	once   sync.Once
-	begin  func()
-	done   <-chan struct{}
-}
-
-func (c *crawl) Read(p []byte) (int, error) {
-	if c.passed > 100_000 {
-		c.once.Do(c.begin)
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-c.done:
-			return 0, io.ErrUnexpectedEOF
-		}
-		p = p[:min(len(p), 1000)]
 	}
-	n, err := c.ReadCloser.Read(p)
-	c.passed += n
-	return n, err
+	return out
+}
+
+// tags says what became of the tags, and checks that the report says the same.
+func (c *cell) tags(t *testing.T) string {
+	t.Helper()
+	moved := 0
+	for tag, old := range map[string]string{"a": c.old, "b": ""} {
+		now := digestOf(t, c.behind(tag))
+		if now == old {
+			continue
+		}
+		moved++
+		if platforms := peerPlatforms(t, c.behind(tag)); len(platforms) != 2 {
+			t.Errorf("the tag %s points at %s with the platforms %q, which is neither the old image nor the new one", tag, now, platforms)
+		}
+	}
+	if r := c.report(t); r.Run != "" {
+		if r.Outcome != report.Cancelled {
+			t.Errorf("the report says %s, want cancelled", r.Outcome)
+		}
+		if says := strings.Contains(c.log.String(), "cancelled; no tag was moved"); says && moved > 0 {
+			t.Errorf("%d tags were moved, and the log says that none was", moved)
+		}
+	}
+	return []string{"tags old", "one tag new", "tags new"}[moved]
+}
+
+// processes are those of the run.
+func (c *cell) processes() (out []int) {
+	return processesInEnvironment("CELL=" + c.mark)
 }

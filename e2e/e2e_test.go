@@ -32,6 +32,7 @@ type world struct {
 	crane   string
 	buildx  string
 	act     string
+	gitlab  string // gitlab-ci-local
 	root    string // of the repository
 }
 
@@ -61,15 +62,15 @@ func setUp(m *testing.M) (int, error) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		w.lab[name] = value
 	}
-	tools, err := output(root, "go", "run", "./lab", "tool", "crane", "buildx", "act")
+	tools, err := output(root, "go", "run", "./lab", "tool", "crane", "buildx", "act", "gitlab-ci-local")
 	if err != nil {
 		return 0, fmt.Errorf("building the tools that check the results: %w", err)
 	}
 	paths := strings.Fields(tools)
-	if len(paths) != 3 {
-		return 0, fmt.Errorf("the lab printed %q for three tools", tools)
+	if len(paths) != 4 {
+		return 0, fmt.Errorf("the lab printed %q for four tools", tools)
 	}
-	w.crane, w.buildx, w.act = paths[0], paths[1], paths[2]
+	w.crane, w.buildx, w.act, w.gitlab = paths[0], paths[1], paths[2], paths[3]
 	dir, err := os.MkdirTemp("", "multiarch-e2e-")
 	if err != nil {
 		return 0, err

@@ -13,8 +13,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// onTerminal runs a command that a person looks at, and returns what the terminal was sent.
-func onTerminal(t *testing.T, cmd *exec.Cmd) string {
+// shown runs a command that a person looks at, and returns what the terminal was sent.
+func shown(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	screen, terminal, err := pty.Open()
 	if err != nil {
@@ -52,7 +52,7 @@ RUN echo the reason of $TARGETARCH; test $TARGETARCH = amd64
 	i := builds(dir, pair)
 	i.args = append(i.args[:5], dir) // without --progress plain
 	cmd, _ := i.command(t.Context(), t)
-	sent := onTerminal(t, cmd)
+	sent := shown(t, cmd)
 	if !strings.Contains(sent, "\x1b[") {
 		t.Error("nothing was drawn over: this is no live view")
 	}

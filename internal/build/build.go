@@ -192,7 +192,7 @@ func newJob(request Request) (*job, error) {
 		return nil, err
 	}
 	j := &job{
-		Request: request, sources: sources, secrets: newRedactor(request.Plan.Secrets), log: newVertexLog(), started: time.Now(),
+		Request: request, sources: sources, secrets: newRedactor(request.Plan), log: newVertexLog(), started: time.Now(),
 		noInspector: errNoInspector,
 	}
 	if request.Inspector != nil {

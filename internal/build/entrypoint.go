@@ -32,7 +32,7 @@ func (j *job) startImage(ctx context.Context, c gateway.Client, r *Result, s *so
 		health.shell = shellOf(ctx, s)
 	}
 	err = w.run(ctx, c, s)
-	r.Start.Duration, r.Start.Output = time.Since(started), w.output.lines()
+	r.Start.Duration, r.Start.Output = time.Since(started), j.secrets.shownLines(w.output.lines())
 	if err != nil && ctx.Err() == nil {
 		r.Findings = append(r.Findings, j.Plan.Policy.Apply([]plan.Finding{w.finding(err)})...)
 	}
@@ -202,7 +202,7 @@ func (w *watch) finding(err error) plan.Finding {
 		if w.unhealthy {
 			finding.Found = fmt.Sprintf("no success of HEALTHCHECK %q after %s, its only try in an image without a shell", w.health.args, w.job.Plan.Tests.Entrypoint.Lives)
 		}
-		if text := strings.TrimSpace(strings.Join(w.probed, "\n")); text != "" {
+		if text := strings.TrimSpace(w.job.secrets.shown(strings.Join(w.probed, "\n"))); text != "" {
 			finding.Found += "; it said: " + text
 		}
 		finding.Fix = "give it more time with --test-timeout, or --test-network=default if it needs services outside; what the program said is in the report"

@@ -24,11 +24,12 @@ type Failure struct {
 	// EmulatorCrash is set if it was probably the emulator that failed, and not the command.
 	EmulatorCrash *EmulatorCrash
 
-	vertex string
+	vertex  string
+	secrets *redactor
 }
 
-// Error gives the cause on one line.
-func (f *Failure) Error() string { return f.Err.Error() }
+// Error gives the cause on one line, without the build's secrets.
+func (f *Failure) Error() string { return f.secrets.shown(f.Err.Error()) }
 
 // Unwrap returns the builder's own error.
 func (f *Failure) Unwrap() error { return f.Err }
@@ -47,7 +48,7 @@ func Lost(err error) bool {
 
 // failure reads what the builder's error knows about the step and its place in the Dockerfile.
 func (j *job) failure(err error) *Failure {
-	f := &Failure{Err: err}
+	f := &Failure{Err: err, secrets: j.secrets}
 	var vertex *errdefs.VertexError
 	if errors.As(err, &vertex) {
 		f.vertex = vertex.Digest
@@ -61,7 +62,7 @@ func (j *job) failure(err error) *Failure {
 			continue
 		}
 		f.File = source.Info.Filename
-		f.Line, f.Excerpt = excerpt(string(source.Info.Data), source.Ranges)
+		f.Line, f.Excerpt = excerpt(j.secrets.shown(string(source.Info.Data)), source.Ranges)
 		break
 	}
 	return f

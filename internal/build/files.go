@@ -93,12 +93,17 @@ func (f *Files) ReadAt(ctx context.Context, name string, offset, length int64) (
 	if data, known := f.fromHead(name, offset, length); known {
 		return data, nil
 	}
-	number := offset / blockSize
-	if (offset+length-1)/blockSize != number {
+	if length > blockSize {
 		return f.readFile(ctx, name, offset, length)
 	}
+	number, at := offset/blockSize, offset%blockSize
 	data, err := f.block(ctx, block{name, number})
-	at := min(offset-number*blockSize, int64(len(data)))
+	if err == nil && len(data) == blockSize && at+length > blockSize {
+		var next []byte
+		next, err = f.block(ctx, block{name, number + 1})
+		data = slices.Concat(data, next)
+	}
+	at = min(at, int64(len(data)))
 	return slices.Clone(data[at:min(at+length, int64(len(data)))]), err
 }
 

@@ -115,6 +115,8 @@ func (f *Files) inspection(ctx context.Context, request []byte) (*llb.Definition
 		llb.WithCustomName("[internal] load the program that looks at files"))
 	step := skeleton().Run(
 		llb.Args(i.args(request)), llb.Network(pb.NetMode_NONE), llb.ReadonlyRootFS(), platform,
+		// It ends before a garbage collection would be worth its time, and needs no second thread.
+		llb.AddEnv("GOGC", "off"), llb.AddEnv("GOMEMLIMIT", "256MiB"), llb.AddEnv("GOMAXPROCS", "1"),
 		llb.AddMount(insideProgram, program, llb.Readonly),
 		llb.AddMount(insideImage, files, llb.Readonly, llb.ContentCache(llb.MountContentCacheOff)),
 		llb.WithCustomNamef("[%s] look at its files", f.name),

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
@@ -15,7 +16,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/result"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/org/multiarch-action/internal/plan"
 )
@@ -27,6 +28,8 @@ type solved struct {
 	base   []byte
 	// attestations are those that the frontend has made: an SBOM.
 	attestations []result.Attestation[gateway.Reference]
+	// built lets another platform begin, because this one executes nothing more. It may be called more than once.
+	built func()
 }
 
 // run builds all platforms inside a build, and writes what became of them into the results.
@@ -35,19 +38,27 @@ func (j *job) run(ctx context.Context, c gateway.Client) ([]*solved, error) {
 	if err != nil {
 		return nil, err
 	}
-	var g errgroup.Group
+	parallel := int64(len(j.results))
 	if j.Parallel > 0 {
-		g.SetLimit(j.Parallel)
+		parallel = int64(j.Parallel)
 	}
+	slots := semaphore.NewWeighted(parallel)
+	var wait sync.WaitGroup
 	for i := range j.results {
-		if s := platforms[i]; s != nil {
-			g.Go(func() error {
-				j.evaluate(ctx, c, &j.results[i], s)
-				return nil
-			})
+		s := platforms[i]
+		if s == nil {
+			continue
 		}
+		if slots.Acquire(ctx, 1) != nil {
+			break // it was cancelled
+		}
+		s.built = sync.OnceFunc(func() { slots.Release(1) })
+		wait.Go(func() {
+			defer s.built()
+			j.evaluate(ctx, c, &j.results[i], s)
+		})
 	}
-	_ = g.Wait() // failures are results
+	wait.Wait() // failures are results
 	return platforms, ctx.Err()
 }
 
@@ -210,6 +221,9 @@ func (j *job) judge(ctx context.Context, c gateway.Client, r *Result, s *solved)
 		if err := j.build(ctx, c, r, s); err != nil {
 			return j.failure(err)
 		}
+	}
+	if !j.hasTests(r.Platform) {
+		s.built()
 	}
 	if err := json.Unmarshal(s.config, &r.Config); err != nil {
 		return &Failure{Err: fmt.Errorf("%s: reading the image's config: %w", r.Platform, err)}

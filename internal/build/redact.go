@@ -1,49 +1,81 @@
 package build
 
 import (
-	"bytes"
-	"cmp"
-	"slices"
-	"strings"
-
 	buildkit "github.com/moby/buildkit/client"
 
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/redact"
 )
 
-const (
-	redacted = "***"
-	// shortestSecret is the length from which on a line of a secret is looked for in what a build prints: shorter ones are in many words.
-	shortestSecret = 6
-)
+// redactor takes secrets out of what the builder says. What one step prints comes in pieces, and a secret may be cut by their ends.
+type redactor struct {
+	*redact.Redactor
+	streams map[stream]*redact.Stream
+}
 
-// redactor takes the secrets that steps were given out of what these print. It does not find one that a step has changed, nor one that
-// a step wrote in several pieces.
-type redactor struct{ lines [][]byte }
+// stream is one of the two that a step prints to.
+type stream struct {
+	vertex string
+	number int
+}
 
-func newRedactor(secrets []plan.Secret) *redactor {
-	r := &redactor{}
-	for _, secret := range secrets {
-		for line := range bytes.Lines(secret.Value) {
-			if line = bytes.TrimSpace(line); len(line) >= shortestSecret {
-				r.lines = append(r.lines, line)
-			}
-		}
+func newRedactor(p *plan.Plan) *redactor {
+	var secrets [][]byte
+	for _, secret := range p.Secrets {
+		secrets = append(secrets, secret.Value)
 	}
-	// One may be a part of another.
-	slices.SortFunc(r.lines, func(a, b []byte) int { return cmp.Compare(len(b), len(a)) })
-	return r
+	for _, login := range p.Logins {
+		secrets = append(secrets, []byte(login.Password))
+	}
+	return &redactor{Redactor: redact.New(secrets...), streams: map[stream]*redact.Stream{}}
+}
+
+// shown is text that can be shown. Without a redactor it is text as it is.
+func (r *redactor) shown(text string) string {
+	if r == nil {
+		return text
+	}
+	return r.Text(text)
+}
+
+func (r *redactor) shownLines(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = r.shown(line)
+	}
+	return out
 }
 
 // message takes secrets out of a message of the builder.
 func (r *redactor) message(message *buildkit.SolveStatus) {
-	for _, line := range r.lines {
-		for _, entry := range message.Logs {
-			entry.Data = bytes.ReplaceAll(entry.Data, line, []byte(redacted))
+	for _, entry := range message.Logs {
+		key := stream{entry.Vertex.String(), entry.Stream}
+		if r.streams[key] == nil {
+			r.streams[key] = r.Stream()
 		}
-		for _, v := range message.Vertexes {
-			v.Name = strings.ReplaceAll(v.Name, string(line), redacted)
-			v.Error = strings.ReplaceAll(v.Error, string(line), redacted)
+		entry.Data = r.streams[key].Next(entry.Data)
+	}
+	for _, v := range message.Vertexes {
+		v.Name, v.Error = r.Text(v.Name), r.Text(v.Error)
+		if v.Completed != nil {
+			r.rest(message, v)
+		}
+	}
+	for _, w := range message.Warnings {
+		w.Short = []byte(r.Text(string(w.Short)))
+		for i := range w.Detail {
+			w.Detail[i] = []byte(r.Text(string(w.Detail[i])))
+		}
+	}
+}
+
+// rest adds what was held back of the output of a step that has ended.
+func (r *redactor) rest(message *buildkit.SolveStatus, v *buildkit.Vertex) {
+	for number := range 3 {
+		if s := r.streams[stream{v.Digest.String(), number}]; s != nil {
+			if rest := s.Rest(); len(rest) > 0 {
+				message.Logs = append(message.Logs, &buildkit.VertexLog{Vertex: v.Digest, Stream: number, Data: rest, Timestamp: *v.Completed})
+			}
 		}
 	}
 }

@@ -30,6 +30,12 @@ type TestResult struct {
 	step string // as the builder's log names it; empty: it was no step
 }
 
+// hasTests reports whether anything is executed in a platform's image once it is built.
+func (j *job) hasTests(p plan.Platform) bool {
+	_, command := j.Plan.Tests.Commands[p.String()]
+	return command || j.Plan.Tests.Entrypoint != nil
+}
+
 // tests executes what the plan wants to be executed in a platform's image.
 func (j *job) tests(ctx context.Context, c gateway.Client, r *Result, s *solved) *Failure {
 	if test, ok := j.Plan.Tests.Commands[r.Platform.String()]; ok {

@@ -26,10 +26,10 @@ const (
 )
 
 // Walk calls visit for every file below a folder, folders before what they hold, in the order of their names. A link is
-// not followed; visit may return fs.SkipDir. The builder lists a folder at a time.
-func (f *Files) Walk(ctx context.Context, folder string, visit func(name string, stat *fstypes.Stat) error) error {
+// not followed; visit may return fs.SkipDir. What skip names is left out. The builder lists a folder at a time.
+func (f *Files) Walk(ctx context.Context, folder string, skip func(name string, kind fs.FileMode) bool, visit func(name string, stat *fstypes.Stat) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &walker{files: f, visit: visit, slots: make(chan struct{}, aheadRequests)}
+	w := &walker{files: f, skip: skip, visit: visit, slots: make(chan struct{}, aheadRequests)}
 	defer w.pending.Wait()
 	defer cancel()
 	folder = path.Clean("/" + folder)
@@ -39,6 +39,7 @@ func (f *Files) Walk(ctx context.Context, folder string, visit func(name string,
 // walker is one walk.
 type walker struct {
 	files   *Files
+	skip    func(name string, kind fs.FileMode) bool
 	visit   func(name string, stat *fstypes.Stat) error
 	slots   chan struct{}
 	pending sync.WaitGroup
@@ -98,7 +99,9 @@ func (w *walker) walk(ctx context.Context, folder string, depth int, listed *ahe
 	if listed.err != nil {
 		return listed.err
 	}
-	names := slices.Sorted(maps.Keys(listed.entries))
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(listed.entries)), func(name string) bool {
+		return w.skip(path.Join(folder, name), fs.FileMode(listed.entries[name].Mode).Type())
+	})
 	begun := make([]*ahead, 0, len(names))
 	for i, name := range names {
 		for len(begun) < min(len(names), i+aheadEntries) {

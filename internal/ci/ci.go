@@ -23,6 +23,8 @@ type Host struct {
 	getenv func(string) string
 	log    io.Writer
 	action *githubactions.Action // nil anywhere but on GitHub
+
+	problems problems // to be shown when the run ends
 }
 
 // Detect finds out from the environment where the program runs. People read what is written to log.
@@ -62,6 +64,16 @@ func hostVariable(prefix, input string) string {
 		upper = strings.ReplaceAll(upper, "-", "_")
 	}
 	return prefix + upper
+}
+
+// CI reports whether a CI host started the program, by the variables that hosts set in every job.
+func (h *Host) CI() bool {
+	for _, variable := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "BUILDKITE", "DRONE", "TEAMCITY_VERSION"} {
+		if value := h.getenv(variable); value != "" && value != "false" {
+			return true
+		}
+	}
+	return h.getenv("GITLAB_CI") != "" // gitlab-ci-local says false
 }
 
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
@@ -138,35 +150,6 @@ func (h *Host) fileCommand(file, name, value string) (err error) {
 	return nil
 }
 
-// Error shows a problem where the host shows problems; file and line may be empty. It reports whether the host has such a place.
-func (h *Host) Error(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
-	}
-	h.at(file, line).Errorf("%s", text)
-	return true
-}
-
-// Warning is like Error for what does not keep the run from success.
-func (h *Host) Warning(file string, line int, text string) bool {
-	if h.action == nil {
-		return false
-	}
-	h.at(file, line).Warningf("%s", text)
-	return true
-}
-
-// Lint is like Warning for what a check of the Dockerfile found, unless docker/build-push-action is told not to show that.
-func (h *Host) Lint(file string, line int, text string) bool {
-	return !h.off("DOCKER_BUILD_CHECKS_ANNOTATIONS") && h.Warning(file, line, text)
-}
-
-// off reports whether a variable that is on by default says otherwise.
-func (h *Host) off(name string) bool {
-	on, err := strconv.ParseBool(h.getenv(name))
-	return err == nil && !on
-}
-
 // Debug returns what shows lines for whoever looks for the cause of a problem, which RUNNER_DEBUG=1 asks for, as GitHub's runner sets it
 // where debug logging is enabled; otherwise nil.
 func (h *Host) Debug() func(text string) {
@@ -177,13 +160,6 @@ func (h *Host) Debug() func(text string) {
 		return func(text string) { h.action.Debugf("%s", text) }
 	}
 	return func(text string) { fmt.Fprintln(h.log, "debug:", text) }
-}
-
-func (h *Host) at(file string, line int) *githubactions.Action {
-	if file == "" || line <= 0 {
-		return h.action
-	}
-	return h.action.WithFieldsMap(map[string]string{"file": file, "line": fmt.Sprint(line)})
 }
 
 // Section begins a part of the log that people can fold, where the host has such, and returns what ends it. A collapsed one is folded
@@ -197,6 +173,17 @@ func (h *Host) Section(name, title string, collapsed bool) (end func()) {
 		return h.gitlabSection(name, title, collapsed)
 	}
 	return func() {}
+}
+
+// Lint is like Warning for what a check of the Dockerfile found, unless docker/build-push-action is told not to show that.
+func (h *Host) Lint(file string, line int, text string) bool {
+	return !h.off("DOCKER_BUILD_CHECKS_ANNOTATIONS") && h.Warning(file, line, text)
+}
+
+// off reports whether a variable that is on by default says otherwise.
+func (h *Host) off(name string) bool {
+	on, err := strconv.ParseBool(h.getenv(name))
+	return err == nil && !on
 }
 
 // Foreign returns a writer for text that others wrote: build output, above all. What it contains cannot act on the host. Close it

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/multiarch-action/internal/ci"
+	"github.com/org/multiarch-action/internal/ci/runner"
 )
 
 // github is a host on GitHub with some more variables.
@@ -86,7 +87,7 @@ func TestOutputsHoldWhatTheyHold(t *testing.T) {
 			if err := host.SetOutputs([]ci.Output{{Name: "a", Value: value}, {Name: "b", Value: "after"}}); err != nil {
 				t.Fatal(err)
 			}
-			want := []pair{{"a", value}, {"b", "after"}}
+			want := []runner.Pair{{Name: "a", Value: value}, {Name: "b", Value: "after"}}
 			if diff := cmp.Diff(want, readPairs(t, file)); diff != "" {
 				t.Errorf("the runner reads other outputs (-want +got):\n%s", diff)
 			}
@@ -94,13 +95,13 @@ func TestOutputsHoldWhatTheyHold(t *testing.T) {
 	}
 }
 
-func readPairs(t *testing.T, file string) []pair {
+func readPairs(t *testing.T, file string) []runner.Pair {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := fileCommands(string(text))
+	got, err := runner.Pairs(string(text))
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, text)
 	}
@@ -135,7 +136,7 @@ func TestStateIsKeptForTheStepThatCleansUp(t *testing.T) {
 	if err := host.SaveState("run", "3f9a"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]pair{{"run", "3f9a"}}, readPairs(t, file)); diff != "" {
+	if diff := cmp.Diff([]runner.Pair{{Name: "run", Value: "3f9a"}}, readPairs(t, file)); diff != "" {
 		t.Errorf("the runner reads other state (-want +got):\n%s", diff)
 	}
 	if got, known := host.States("run"); !known || !slices.Equal(got, []string{"3f9a"}) {
@@ -204,17 +205,23 @@ func TestErrorsAreShownWhereTheHostShowsThem(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			if !github(&log, nil).Error(test.file, test.line, test.text) {
+			host := github(&log, nil)
+			if !host.Error(test.file, test.line, test.text) {
 				t.Error("Error() on GitHub reports no place for it")
 			}
+			host.ShowProblems()
 			if got := log.String(); got != test.want {
 				t.Errorf("the log is %q, want %q", got, test.want)
 			}
 		})
 	}
 	var log bytes.Buffer
-	if ci.Detect(func(string) string { return "" }, &log).Error("", 0, "x") || log.Len() > 0 {
-		t.Errorf("Error() on a terminal wrote %q, want nothing", log.String())
+	host := ci.Detect(func(string) string { return "" }, &log)
+	if host.Error("", 0, "x") {
+		t.Error("Error() on a terminal reports a place for it")
+	}
+	if host.ShowProblems(); log.Len() > 0 {
+		t.Errorf("ShowProblems() on a terminal wrote %q, want nothing", log.String())
 	}
 }
 

@@ -2,8 +2,10 @@ package ci
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -55,20 +57,64 @@ func (f *foreign) pass(text []byte) error {
 	return err
 }
 
-// Harmless returns text in which no runner finds a command: a lone carriage return ends a line for some of them, "##[" begins a
-// command anywhere in a line and "::" at its beginning, and control characters could hide or repaint what stands before.
-// Colour (SGR sequences) stays.
+// Results returns a writer for results on standard output, which a runner reads as a log too. Each document, or part of one between
+// whole words, is one Write. JSON says the same as before; in other text commands are broken.
+func (h *Host) Results(stdout io.Writer) io.Writer {
+	if h.action == nil {
+		return stdout
+	}
+	return results{stdout}
+}
+
+type results struct{ w io.Writer }
+
+// Write reports the length of what it was given.
+func (r results) Write(p []byte) (int, error) {
+	text := string(p)
+	if json.Valid(p) {
+		text = strings.ReplaceAll(text, "##[", `##\u005b`) // inside a string, or it would not be valid
+	} else {
+		text = Harmless(text)
+	}
+	if _, err := io.WriteString(r.w, text); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Harmless returns text in which no runner finds a command: a lone carriage return ends a line for some of them, "##[" (GitHub) and
+// "##vso[" (Azure Pipelines) begin a command anywhere in a line and "::" at its beginning, and control characters could hide or repaint
+// what stands before. Colour (SGR sequences) stays.
 func Harmless(text string) string {
 	text = strings.ReplaceAll(strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\r\n", "\n"), "\r", "\n")
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		line = strings.ReplaceAll(stripControl(line), "##[", "##\u200b[")
-		if trimmed := strings.TrimLeftFunc(line, unicode.IsSpace); strings.HasPrefix(trimmed, "::") {
-			line = strings.Replace(line, "::", ":\u200b:", 1)
+		line = stripControl(line)
+		if strings.Contains(line, "##") {
+			line = anywhere.ReplaceAllString(line, "##\u200b$1")
+		}
+		if begin := beginning(line); strings.HasPrefix(line[begin:], "::") {
+			line = line[:begin] + ":\u200b:" + line[begin+2:]
 		}
 		b.WriteString(line)
 	}
 	return b.String()
+}
+
+var anywhere = regexp.MustCompile(`(?i)##((?:vso)?\[)`)
+
+// beginning is where what can be seen of a line begins.
+func beginning(line string) int {
+	for i, c := range line {
+		if !unicode.IsSpace(c) && !unicode.Is(unicode.Cf, c) {
+			if c == 0x1b { // of the sequences only colour is left
+				sequence := escapeSequence(line[i:])
+				return i + len(sequence) + beginning(line[i+len(sequence):])
+			}
+			return i
+		}
+	}
+	return len(line)
 }
 
 // stripControl removes control characters and all escape sequences but colour.

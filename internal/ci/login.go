@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/org/multiarch-action/internal/plan"
+	"github.com/org/multiarch-action/internal/redact"
 )
 
 // Logins are those that the host offers to every job: GitLab's for its registry and its dependency proxy
@@ -17,7 +18,11 @@ func (h *Host) Logins() []plan.Login {
 		}
 	}
 	if onGitLab(h.getenv) {
-		offer(h.getenv("CI_REGISTRY"), h.getenv("CI_REGISTRY_USER"), h.getenv("CI_REGISTRY_PASSWORD"))
+		user, password := h.getenv("CI_REGISTRY_USER"), h.getenv("CI_REGISTRY_PASSWORD")
+		if password == "" { // the project has no registry of its own; the job's token may be good for that of another
+			user, password = "gitlab-ci-token", h.getenv("CI_JOB_TOKEN")
+		}
+		offer(h.getenv("CI_REGISTRY"), user, password)
 		offer(h.getenv("CI_DEPENDENCY_PROXY_SERVER"), h.getenv("CI_DEPENDENCY_PROXY_USER"), h.getenv("CI_DEPENDENCY_PROXY_PASSWORD"))
 	}
 	// Whose name stands with a token does not count, but one must.
@@ -30,14 +35,22 @@ func (h *Host) Logins() []plan.Login {
 }
 
 // Mask keeps a secret out of the host's log, also where others print it: each line of it, because the log is looked through line by
-// line. Where the host cannot, it does nothing.
+// line, and what it is in the usual encodings, which not every runner looks for itself. Where the host cannot, it does nothing.
 func (h *Host) Mask(secret string) {
 	if h.action == nil {
 		return
 	}
-	for line := range strings.Lines(secret) {
-		if line = strings.TrimSpace(line); line != "" {
-			h.action.AddMask(line)
+	masked := map[string]bool{}
+	mask := func(text string) {
+		if !masked[text] {
+			masked[text] = true
+			h.action.AddMask(text)
 		}
+	}
+	if line := strings.TrimSpace(secret); line != "" && !strings.Contains(line, "\n") {
+		mask(line)
+	}
+	for _, form := range redact.Forms([]byte(secret)) {
+		mask(form)
 	}
 }

@@ -2,7 +2,9 @@ package ci_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,8 +28,12 @@ func TestLoginsOfHosts(t *testing.T) {
 			[]plan.Login{{Registry: "registry.example", Username: "gitlab-ci-token", Password: "a"}, {Registry: "git.example:443", Username: "gitlab-ci-token", Password: "b"}},
 		},
 		"GitLab without a registry": {map[string]string{"GITLAB_CI": "true", "CI_REGISTRY_USER": "u", "CI_REGISTRY_PASSWORD": "a"}, nil},
-		"GitHub's token":            {map[string]string{"GITHUB_TOKEN": "a", "GITHUB_ACTOR": "octocat"}, []plan.Login{{Registry: "ghcr.io", Username: "octocat", Password: "a"}}},
-		"the action's token":        {map[string]string{"GITHUB_ACTIONS": "true", "INPUT_GITHUB-TOKEN": "a"}, []plan.Login{{Registry: "ghcr.io", Username: "token", Password: "a"}}},
+		"GitLab's job token": {
+			map[string]string{"GITLAB_CI": "true", "CI_REGISTRY": "registry.example", "CI_JOB_TOKEN": "t"},
+			[]plan.Login{{Registry: "registry.example", Username: "gitlab-ci-token", Password: "t"}},
+		},
+		"GitHub's token":     {map[string]string{"GITHUB_TOKEN": "a", "GITHUB_ACTOR": "octocat"}, []plan.Login{{Registry: "ghcr.io", Username: "octocat", Password: "a"}}},
+		"the action's token": {map[string]string{"GITHUB_ACTIONS": "true", "INPUT_GITHUB-TOKEN": "a"}, []plan.Login{{Registry: "ghcr.io", Username: "token", Password: "a"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -43,9 +49,18 @@ func TestLoginsOfHosts(t *testing.T) {
 func TestSecretsAreMaskedLineByLine(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	github(&log, nil).Mask("one\n\n two%\n")
-	if got, want := log.String(), "::add-mask::one\n::add-mask::two%25\n"; got != want {
-		t.Errorf("the log is %q, want %q", got, want)
+	github(&log, nil).Mask("line one\n\n{\n line 2%\n")
+	for _, want := range []string{"line one", "line 2%25", "line%25202%2525", base64.StdEncoding.EncodeToString([]byte("line one\n\n{\n line 2%"))} {
+		if !strings.Contains(log.String(), "::add-mask::"+want+"\n") {
+			t.Errorf("the log is %q, want %q masked", log.String(), want)
+		}
+	}
+	if strings.Contains(log.String(), "::add-mask::{\n") {
+		t.Errorf("the log is %q, in which all braces are masked", log.String())
+	}
+	log.Reset()
+	if github(&log, nil).Mask("one"); log.String() != "::add-mask::one\n" {
+		t.Errorf("the log is %q, want the only line masked, however short", log.String())
 	}
 	log.Reset()
 	if ci.Detect(func(string) string { return "" }, &log).Mask("one"); log.Len() > 0 {

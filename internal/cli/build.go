@@ -240,7 +240,7 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		encoder := json.NewEncoder(a.Stdout)
+		encoder := json.NewEncoder(a.results())
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(p)
 	}
@@ -248,7 +248,7 @@ func (a *app) printPlan(p *plan.Plan, asJSON bool) error {
 		a.say("plan", "%s", note)
 	}
 	for _, line := range planLines(p) {
-		fmt.Fprintln(a.Stdout, line)
+		fmt.Fprintln(a.results(), line)
 	}
 	return nil
 }
@@ -341,7 +341,7 @@ func (a *app) say(stage, format string, args ...any) {
 	if a.muted {
 		return
 	}
-	fmt.Fprintf(a.Stderr, "%-8s %s\n", stage, fmt.Sprintf(format, args...))
+	a.print("%-8s %s\n", stage, fmt.Sprintf(format, args...))
 }
 
 func (a *app) build(ctx context.Context, p *plan.Plan, asJSON bool) error {

@@ -71,7 +71,7 @@ func (r *run) printAnswer(answer build.Answer) error {
 	if r.plan.Call.Method == plan.CallCheck && r.plan.Call.Format != "json" {
 		text = r.counted(text, len(answer.Findings))
 	}
-	if _, err := fmt.Fprintln(r.Stdout, text); err != nil {
+	if _, err := fmt.Fprintln(r.results(), text); err != nil {
 		return fmt.Errorf("standard output: writing: %w", err)
 	}
 	if err := r.answerFile(answer); err != nil {

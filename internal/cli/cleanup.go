@@ -106,7 +106,7 @@ func (a *app) cleanup(ctx context.Context, id string) error {
 		removed = append(removed, "handler "+handler)
 	}
 	for _, what := range removed {
-		fmt.Fprintf(a.Stderr, "removed  %s\n", what)
+		a.print("removed  %s\n", what)
 	}
 	if len(removed) == 0 {
 		fmt.Fprintln(a.Stderr, "nothing to remove")

@@ -24,10 +24,11 @@ import (
 type World struct {
 	Args    []string // without the program's name
 	Getenv  func(string) string
-	Stdin   io.Reader // read only where it is asked for; nil: there is none
-	Stdout  io.Writer // results for machines
-	Stderr  io.Writer // for people
-	Version string    // empty: what Go recorded in the program
+	Stdin   io.Reader  // read only where it is asked for; nil: there is none
+	Stdout  io.Writer  // results for machines
+	Stderr  io.Writer  // for people
+	Parent  func() int // the number of the process that started this one; nil: nobody knows
+	Version string     // empty: what Go recorded in the program
 }
 
 // Exit codes.
@@ -44,14 +45,22 @@ var errRejected = errors.New("verification found errors; no tag was moved")
 
 // Run executes a command line and returns the exit code. All errors are printed here and nowhere else.
 func Run(ctx context.Context, world World) int {
-	app := &app{World: world, host: ci.Detect(world.Getenv, world.Stderr), stdin: &stdin{from: world.Stdin}}
+	app := &app{World: world, stdin: &stdin{from: world.Stdin}}
+	app.host = ci.Detect(world.Getenv, app.log())
+	ctx, app.cancel = app.untilOrphaned(ctx)
+	defer app.cancel(nil)
 	root := app.command()
 	root.SetArgs(app.arguments())
 	err := root.ExecuteContext(ctx)
 	code := app.exitCode(ctx, err)
-	if code != ExitOK {
-		app.explain(err, code)
+	switch {
+	case code == ExitOK, app.unread:
+	case code == ExitCancelled:
+		app.print("multiarch-action: cancelled%s\n", whyCancelled(ctx))
+	default:
+		app.explain(err)
 	}
+	app.host.ShowProblems()
 	return code
 }
 
@@ -66,8 +75,10 @@ func Command() *cobra.Command {
 type app struct {
 	World
 	host       *ci.Host
-	keychain   authn.Keychain // who we are for registries; nil: whom docker's configuration says
-	muted      bool           // nothing is said, because programs read standard error
+	cancel     context.CancelCauseFunc // ends the command
+	unread     bool                    // the results; whoever wanted them has ended
+	keychain   authn.Keychain          // who we are for registries; nil: whom docker's configuration says
+	muted      bool                    // nothing is said, because programs read standard error
 	stdin      *stdin
 	notes      []string // about flags, for the plan
 	understood bool     // the command line; what goes wrong from then on is not the request's fault
@@ -179,11 +190,7 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 }
 
 // explain prints an error: what is wrong, then, apart from it, what to do.
-func (a *app) explain(err error, code int) {
-	if code == ExitCancelled {
-		fmt.Fprintln(a.Stderr, "multiarch-action: cancelled")
-		return
-	}
+func (a *app) explain(err error) {
 	var inputs plan.InputErrors
 	if errors.As(err, &inputs) {
 		for _, problem := range inputs {
@@ -192,16 +199,41 @@ func (a *app) explain(err error, code int) {
 		}
 		return
 	}
-	a.problem(err.Error())
-	for _, l := range explanationOf(err).Lines(err.Error()) {
-		fmt.Fprintf(a.Stderr, "multiarch-action: %s: %s\n", l.Name, l.Text)
+	a.problem(err.Error(), explanationOf(err).Lines(err.Error())...)
+}
+
+// problem shows what ended the run, with what it means: on a host that shows problems as one of them, else on lines.
+func (a *app) problem(text string, meaning ...report.Line) {
+	lines := []string{text}
+	for _, l := range meaning {
+		lines = append(lines, l.Name+": "+l.Text)
+	}
+	if a.host.Ended(strings.Join(lines, "\n")) {
+		return
+	}
+	lines[0] = "error: " + text
+	for _, line := range lines {
+		a.print("multiarch-action: %s\n", line)
 	}
 }
 
-func (a *app) problem(text string) {
-	if !a.host.Error("", 0, text) {
-		fmt.Fprintf(a.coloured(a.Stderr), "multiarch-action: error: %s\n", text)
-	}
+// results takes text for programs that read standard output. Archives and raw documents go there directly.
+func (a *app) results() io.Writer {
+	return a.host.Results(watched{a.Stdout, func() { a.unread = true }})
+}
+
+// log is where people read. When nobody does, the command ends.
+func (a *app) log() io.Writer {
+	return watched{a.Stderr, func() {
+		if a.cancel != nil {
+			a.cancel(errUnread)
+		}
+	}}
+}
+
+// print writes to people. What others wrote may be part of it, and must not act on the host.
+func (a *app) print(format string, args ...any) {
+	_, _ = io.WriteString(a.coloured(a.log()), ci.Harmless(fmt.Sprintf(format, args...))) // watched sees its error
 }
 
 // terminal returns stderr if a person sits in front of it.

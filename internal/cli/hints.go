@@ -52,6 +52,32 @@ func (s steps) add(message *buildkit.SolveStatus) {
 	}
 }
 
+// count counts the instructions that were done for a platform, and those of them that the cache had. A base image is none.
+func (s steps) count(platform string) (all, cached int) {
+	for _, one := range s {
+		if one.platform != platform || strings.HasPrefix(one.text, "FROM ") {
+			continue
+		}
+		all++
+		if one.cached {
+			cached++
+		}
+	}
+	return all, cached
+}
+
+// countSteps puts into the report how much of each platform the cache had.
+func (r *run) countSteps() {
+	for i := range r.report.Platforms {
+		row := &r.report.Platforms[i]
+		label := row.Platform.String()
+		if len(r.report.Platforms) == 1 {
+			label = "build" // the frontend does not name the only one
+		}
+		row.Steps, row.CachedSteps = r.steps.count(label)
+	}
+}
+
 // byPlace groups what the same instruction was on several platforms, in the order of the places.
 func (s steps) byPlace() [][]*step {
 	groups := map[string][]*step{}

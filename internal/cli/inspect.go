@@ -93,9 +93,9 @@ func (a *app) inspect(ctx context.Context, in inspectInputs) error {
 		return err
 	}
 	if in.asJSON {
-		return result.JSON(a.Stdout)
+		return result.JSON(a.results())
 	}
-	return result.Table(a.Stdout)
+	return result.Table(a.results())
 }
 
 // opener reads images from registries as the plan says.

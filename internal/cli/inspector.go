@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/org/multiarch-action/internal/build"
-	"github.com/org/multiarch-action/internal/folder"
 	"github.com/org/multiarch-action/internal/plan"
 	"github.com/org/multiarch-action/internal/setup"
 	"github.com/org/multiarch-action/internal/verify"
@@ -35,8 +35,8 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 		return verify.Inspect(ctx, v.level, p, config, snapshot{files})
 	}
 	remembered := files.Inspectable() == nil && files.Cached(ctx)
-	if !remembered && seemsSmall(ctx, files) {
-		findings, programs, err := verify.Inspect(ctx, v.level, p, config, snapshot{files.AtMost(fewRequests)})
+	if few := files.AtMost(fewRequests); !remembered && seemsSmall(ctx, few) {
+		findings, programs, err := verify.Inspect(ctx, v.level, p, config, snapshot{few})
 		if !errors.Is(err, build.ErrManyRequests) {
 			return findings, programs, err
 		}
@@ -54,6 +54,9 @@ func (v *verification) inspect(ctx context.Context, p plan.Platform, config ocis
 
 // seemsSmall guesses. An image that has many files elsewhere is found out by the number of requests.
 func seemsSmall(ctx context.Context, files *build.Files) bool {
+	if _, err := files.Lstat(ctx, "/usr"); errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
 	libraries, err := files.Count(ctx, "/usr/lib")
 	return err == nil && libraries <= fewLibraries
 }
@@ -110,29 +113,4 @@ func (a *app) inspectorCommand() *cobra.Command {
 			return a.inspectFolder(cmd.Context(), args[0], args[1], strings.Join(args[2:], ""))
 		},
 	}
-}
-
-// inspectFolder looks at the files of an image that is mounted at a folder, and writes what it found into a file.
-func (a *app) inspectFolder(ctx context.Context, dir, answer, text string) (err error) {
-	var request versionedRequest
-	if err := json.Unmarshal([]byte(text), &request); err != nil {
-		return fmt.Errorf("request to look at files: reading: %w", err)
-	}
-	if version := a.version(); version != request.Version {
-		return fmt.Errorf("request to look at files: it is of version %s, and this program is %s", request.Version, version)
-	}
-	files, err := folder.Open(dir)
-	if err != nil {
-		return fmt.Errorf("files of the image: %w", err)
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	inspection, err := verify.InspectFiles(ctx, request.Request, folderFiles(files))
-	if err != nil {
-		return err
-	}
-	found, err := json.Marshal(inspection)
-	if err != nil {
-		return fmt.Errorf("what was found in files: encoding: %w", err)
-	}
-	return os.WriteFile(answer, found, 0o600)
 }

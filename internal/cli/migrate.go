@@ -62,7 +62,7 @@ func (a *app) migrate(file string, write bool) error {
 		a.say("migrate", "not moved over: %s", note)
 	}
 	if !write {
-		_, err := io.WriteString(a.Stdout, moved.Text)
+		_, err := io.WriteString(a.results(), moved.Text)
 		return err
 	}
 	if err := os.WriteFile(file, []byte(moved.Text), 0o644); err != nil {

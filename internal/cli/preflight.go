@@ -177,25 +177,9 @@ func together(findings []plan.Finding) []plan.Finding {
 	return out
 }
 
-// tell shows a finding where it is found, and on the host at its line.
+// tell says what was found. The host shows it at its line when the run ends.
 func (r *run) tell(f plan.Finding) {
-	file, number, _ := strings.Cut(f.Path, ":")
-	line, _ := strconv.Atoi(number)
-	text := fmt.Sprintf("%s: %s: %s; found %s; %s", f.Platform, f.Path, f.Why, f.Found, f.Fix)
-	switch {
-	case f.Fails():
-		r.host.Error(r.shownFile(file), line, text)
-	case f.Severity == plan.SeverityWarning && !f.Ignored:
-		r.host.Warning(r.shownFile(file), line, text)
-	}
 	r.say("setup", "preflight %s [%s] %s: %s", f.Severity, f.Check, strings.TrimSpace(f.Path+" "+f.Platform), f.Why)
-}
-
-// warn tells the host, or who reads the log.
-func (r *run) warn(file string, line int, text string) {
-	if !r.host.Warning(r.shownFile(file), line, text) {
-		r.say("warning", "%s", text)
-	}
 }
 
 // shownFile is the path by which a host finds the Dockerfile, which a build knows by its name only.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -80,6 +81,24 @@ func (r *run) moveTags(ctx context.Context, document publish.Document) error {
 		r.report.Outcome = report.Published
 	}
 	return err
+}
+
+// replaced puts the sizes of what a tag held before beside those of now.
+func (r *run) replaced(before publish.Sizes, err error) {
+	if err != nil {
+		r.report.Notes = append(r.report.Notes, err.Error())
+		return
+	}
+	compared := &report.Compared{Tag: before.Tag.Name(), Digest: before.Digest}
+	for i := range r.report.Platforms {
+		row := &r.report.Platforms[i]
+		if row.Digest != "" {
+			row.SizeBefore = before.Platforms[row.Platform.String()]
+			delete(before.Platforms, row.Platform.String())
+		}
+	}
+	compared.Gone = slices.Sorted(maps.Keys(before.Platforms))
+	r.report.Compared = compared
 }
 
 // published are the platforms that the index must hold: all but those that failed and may.

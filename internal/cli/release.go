@@ -103,10 +103,12 @@ func (r *releaser) execute(ctx context.Context, asJSON bool, work func(context.C
 
 // write writes the result everywhere that it is wanted.
 func (r *releaser) write(asJSON bool) error {
+	r.annotate(r.result.Annotations(), sameFile)
 	foreign := r.host.Foreign() // it quotes what images hold
 	problems := []error{
 		r.result.Terminal(r.coloured(foreign)), foreign.Close(),
 		r.host.SetOutputs([]ci.Output{{Name: "digest", Value: r.result.Digest}, {Name: "image", Value: r.result.Image}}),
+		r.host.DeclareSubjects(r.subjects()),
 	}
 	if path := r.plan.Report; path != "" {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.result.JSON))
@@ -115,16 +117,10 @@ func (r *releaser) write(asJSON bool) error {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.result.JUnit))
 	}
 	problems = append(problems, r.jobFiles(r.plan.Dotenv, r.result.Variables(), r.plan.Links, r.result.Tags))
-	summary := r.plan.Summary
-	if summary == "" {
-		summary = r.host.SummaryFile()
-	}
-	if summary != "" {
-		problems = append(problems, writeFile(summary, os.O_APPEND, r.result.Markdown))
-	}
+	problems = append(problems, r.summarise(r.plan.Summary, r.result.MarkdownWithin))
 	switch {
 	case asJSON:
-		problems = append(problems, r.result.JSON(r.Stdout))
+		problems = append(problems, r.result.JSON(r.results()))
 	case r.result.Outcome == report.Published:
 		_, err := fmt.Fprintln(r.Stdout, r.result.Image)
 		problems = append(problems, err)

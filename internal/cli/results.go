@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,14 +40,11 @@ func (r *run) fill(row *report.Platform, result build.Result) {
 			Step: f.Step, File: f.File, Line: f.Line, Excerpt: f.Excerpt, ExitCode: f.ExitCode, Output: f.Output,
 			Error: f.Error(), Explanation: r.explanation(result.Platform, f),
 		}
-		r.annotate(result.Platform, f.File, f.Line, fmt.Sprintf("%s: %s", result.Platform, f.Error()))
-	}
-	for _, finding := range result.Findings {
-		if finding.Fails() {
-			r.annotate(result.Platform, "", 0, fmt.Sprintf("%s: %s: %s; found %s", finding.Platform, finding.Path, finding.Why, finding.Found))
-		}
 	}
 }
+
+// sameFile is for places that are named as the host knows them.
+func sameFile(file string) string { return file }
 
 // testRow is a test in the report; nil: there was none.
 func testRow(t *build.TestResult) *report.SmokeTest {
@@ -56,13 +54,18 @@ func testRow(t *build.TestResult) *report.SmokeTest {
 	return &report.SmokeTest{Command: t.Args, ExitCode: t.ExitCode, Passed: t.Passed, Output: t.Output, Seconds: t.Duration.Seconds()}
 }
 
-// annotate shows what is wrong with a platform on the host: where it may fail, as a warning.
-func (r *run) annotate(p plan.Platform, file string, line int, text string) {
-	if r.plan.Course.MayFail(p) {
-		r.host.Warning(r.shownFile(file), line, text)
-		return
+// annotate shows problems on the host.
+func (a *app) annotate(problems []report.Annotation, shown func(file string) string) {
+	for _, p := range problems {
+		show := a.host.Warning
+		switch {
+		case p.Lint:
+			show = a.host.Lint
+		case p.Severity == plan.SeverityError:
+			show = a.host.Error
+		}
+		show(shown(p.File), p.Line, p.Text)
 	}
-	r.host.Error(r.shownFile(file), line, text)
 }
 
 // emulationOf finds how programs of a platform run here.
@@ -140,14 +143,15 @@ func (r *run) verdict() error {
 		return errRejected
 	}
 	for _, name := range r.report.Missing {
-		r.warn("", 0, fmt.Sprintf("%s failed and is missing in the result, as --allow-failure allows", name))
+		r.say("warning", "%s failed and is missing in the result, as --allow-failure allows", name)
 	}
 	return nil
 }
 
 // publishReport writes the report everywhere that it is wanted.
 func (r *run) publishReport(asJSON bool) error {
-	problems := []error{r.outputs()}
+	r.annotate(r.report.Annotations(), r.shownFile)
+	problems := []error{r.outputs(), r.host.DeclareSubjects(r.subjects())}
 	good := r.report.Outcome == report.Published || r.report.Outcome == report.Built
 	if !r.muted || r.plan.Progress.Silent() && !good {
 		foreign := r.host.Foreign() // the report quotes what the build printed
@@ -160,15 +164,9 @@ func (r *run) publishReport(asJSON bool) error {
 		problems = append(problems, writeFile(path, os.O_TRUNC, r.report.JUnit))
 	}
 	problems = append(problems, r.jobFiles(r.plan.Dotenv, r.report.Variables(), r.plan.Links, r.report.Tags), r.resultFiles())
-	summary := r.plan.Summary
-	if summary == "" {
-		summary = r.host.SummaryFile()
-	}
-	if summary != "" {
-		problems = append(problems, writeFile(summary, os.O_APPEND, r.report.Markdown))
-	}
+	problems = append(problems, r.summarise(r.plan.Summary, r.report.MarkdownWithin))
 	if asJSON {
-		problems = append(problems, r.report.JSON(r.Stdout))
+		problems = append(problems, r.report.JSON(r.results()))
 	} else if text := r.result(); text != "" && !r.usesStdout() {
 		_, err := fmt.Fprintln(r.Stdout, text)
 		problems = append(problems, err)
@@ -195,6 +193,22 @@ func writeFile(path string, mode int, write func(io.Writer) error) error {
 	}
 	return errors.Join(write(file), file.Close())
 }
+
+// summarise appends to a file, else to the host's page, Markdown that is told how much room there is: GitHub drops a page that is too long.
+func (a *app) summarise(path string, write func(w io.Writer, room int) error) error {
+	path = cmp.Or(path, a.host.SummaryFile())
+	if path == "" {
+		return nil
+	}
+	room := maxSummary
+	if info, err := os.Stat(path); err == nil {
+		room -= int(info.Size())
+	}
+	return writeFile(path, os.O_APPEND, func(w io.Writer) error { return write(w, room) })
+}
+
+// maxSummary is how long a summary may be, in bytes. GitHub drops that of a step if it is longer than 1 MiB.
+const maxSummary = 900 << 10
 
 // outputs gives the results to later steps of a workflow.
 func (r *run) outputs() error {

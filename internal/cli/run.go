@@ -59,6 +59,9 @@ type run struct {
 
 func newRun(a *app, p *plan.Plan) (*run, error) {
 	transport, err := a.registries(p.RegistryRetry, p.Builder.Authorities)
+	for _, secret := range p.Secrets {
+		a.host.Mask(string(secret.Value))
+	}
 	if err == nil {
 		err = a.useLogins(p.Logins)
 	}
@@ -85,6 +88,10 @@ func newRun(a *app, p *plan.Plan) (*run, error) {
 	}
 	r.helper = a.newHelper(r.id, p.Builder.Image)
 	r.report = &report.Report{SchemaVersion: report.SchemaVersion, Program: a.version(), Run: r.id, Outcome: report.Failed, Verify: p.Verify, Notes: p.Notes}
+	r.registry.Replaced = r.replaced
+	if len(p.Tags) > 0 {
+		r.report.Reference = p.Tags[0].Name()
+	}
 	for _, platform := range p.Platforms {
 		r.report.Platforms = append(r.report.Platforms, report.Platform{Platform: platform, Status: report.StatusUnknown})
 	}
@@ -119,6 +126,7 @@ func (r *run) execute(ctx context.Context, asJSON bool) error {
 	}
 	r.report.Seconds = time.Since(r.started).Seconds()
 	r.report.Hints = r.hints()
+	r.countSteps()
 	err = errors.Join(err, r.stage("close", func() error { return r.close(ctx) }))
 	r.report.Stages = r.timeline.Stages()
 	return errors.Join(err, r.publishReport(asJSON))
@@ -200,7 +208,7 @@ func (r *run) build(ctx context.Context) ([]build.Exported, error) {
 		err = nil // the platform that ended the others says why
 	}
 	err = errors.Join(err, closeDisplay())
-	r.reportWarnings()
+	r.report.Warnings = r.warnings.all
 	r.placed = f.placed
 	for i := range r.report.Platforms {
 		row := &r.report.Platforms[i]
@@ -264,6 +272,8 @@ func (r *run) display(ctx context.Context) (display progress.Display, closeDispl
 
 // close takes away what the run made, also after it was cancelled.
 func (r *run) close(ctx context.Context) error {
+	handlers := make(chan error, 1) // an engine may be slow, and whoever cancels does not wait long
+	go func() { handlers <- r.closeHandlers(ctx) }()
 	problems := []error{r.closeNodes(ctx), r.closeOutputs()}
 	stays := r.builder != nil && r.plan.Builder.Keep
 	if stays {
@@ -272,7 +282,7 @@ func (r *run) close(ctx context.Context) error {
 	if r.engine != nil {
 		problems = append(problems, r.engine.Close())
 	}
-	problems = append(problems, r.closeHandlers(ctx))
+	problems = append(problems, <-handlers)
 	// Last, because as long as there is the folder, a later run knows that this one may have left something.
 	if err := errors.Join(problems...); err != nil {
 		return err

@@ -172,11 +172,11 @@ func (r *run) setupResult(stays bool) setupResult {
 func (r *run) printSetup(asJSON, stays bool) error {
 	result := r.setupResult(stays)
 	if asJSON {
-		encoder := json.NewEncoder(r.Stdout)
+		encoder := json.NewEncoder(r.results())
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(result)
 	}
-	w := tabwriter.NewWriter(r.Stdout, 0, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(r.results(), 0, 8, 2, ' ', 0)
 	if b := result.Builder; b != nil {
 		fmt.Fprintf(w, "builder\t%s\nbuildkit\t%s\naddress\t%s\n", b.Name, b.Version, b.Address)
 	}

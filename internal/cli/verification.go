@@ -77,8 +77,8 @@ func (s snapshot) ReadAt(ctx context.Context, path string, offset, length int64)
 }
 
 // Walk lists every file.
-func (s snapshot) Walk(ctx context.Context, root string, visit func(string, verify.File) error) error {
-	return s.files.Walk(ctx, root, func(name string, stat *fstypes.Stat) error { return visit(name, fileOf(stat)) })
+func (s snapshot) Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(string, verify.File) error) error {
+	return s.files.Walk(ctx, root, skip, func(name string, stat *fstypes.Stat) error { return visit(name, fileOf(stat)) })
 }
 
 func fileOf(stat *fstypes.Stat) verify.File {

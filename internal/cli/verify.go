@@ -231,7 +231,7 @@ func (v *imageVerifier) execute(ctx context.Context, in verifyInputs) error {
 	case len(problems) > 0:
 		last := len(problems) - 1
 		for _, problem := range problems[:last] {
-			v.explain(problem, ExitFailed)
+			v.explain(problem)
 		}
 		return problems[last]
 	case result.Verdict != report.VerdictGood:
@@ -255,6 +255,7 @@ func saveMemory() {
 
 // write writes the result everywhere that it is wanted.
 func (v *imageVerifier) write(result *report.Verification, in verifyInputs) error {
+	v.annotate(result.Annotations(), sameFile)
 	foreign := v.host.Foreign() // it quotes what images hold
 	problems := []error{result.Terminal(v.coloured(foreign)), foreign.Close()}
 	file := func(path string, mode int, write writerTo) {
@@ -267,10 +268,10 @@ func (v *imageVerifier) write(result *report.Verification, in verifyInputs) erro
 	if in.markdown != "" {
 		file(in.markdown, os.O_TRUNC, result.Markdown)
 	} else {
-		file(v.host.SummaryFile(), os.O_APPEND, result.Markdown)
+		problems = append(problems, v.summarise("", result.MarkdownWithin))
 	}
 	if in.asJSON {
-		return errors.Join(append(problems, result.JSON(v.Stdout))...)
+		return errors.Join(append(problems, result.JSON(v.results()))...)
 	}
 	for i, image := range result.Images {
 		if image.Verdict == report.VerdictGood {

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
+	"io/fs"
 
-	"github.com/org/multiarch-action/internal/folder"
 	"github.com/org/multiarch-action/internal/layers"
 	"github.com/org/multiarch-action/internal/verify"
 )
@@ -12,7 +12,7 @@ import (
 type fileSource[F any] interface {
 	Stat(ctx context.Context, path string) (F, error)
 	ReadAt(ctx context.Context, path string, offset, length int64) ([]byte, error)
-	Walk(ctx context.Context, root string, visit func(path string, file F) error) error
+	Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(path string, file F) error) error
 }
 
 // filesOf are the files of a source in the terms of verify.
@@ -28,15 +28,8 @@ func (f filesOf[F]) Stat(ctx context.Context, path string) (verify.File, error) 
 }
 
 // Walk visits all files below a folder.
-func (f filesOf[F]) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return f.fileSource.Walk(ctx, root, func(path string, file F) error { return visit(path, f.in(file)) })
-}
-
-// folderFiles are files in a folder.
-func folderFiles(files *folder.Files) filesOf[folder.File] {
-	return filesOf[folder.File]{files, func(f folder.File) verify.File {
-		return verify.File{Mode: f.Mode, Size: f.Size, Link: f.Link, UID: f.UID, GID: f.GID}
-	}}
+func (f filesOf[F]) Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(path string, file verify.File) error) error {
+	return f.fileSource.Walk(ctx, root, skip, func(path string, file F) error { return visit(path, f.in(file)) })
 }
 
 // layerFiles are files that were read from layers.

@@ -33,14 +33,6 @@ func (w *warnings) fresh(said []*buildkit.VertexWarning) []*buildkit.VertexWarni
 	})
 }
 
-// reportWarnings gives what BuildKit warned of to the report and to the host, at its line.
-func (r *run) reportWarnings() {
-	r.report.Warnings = r.warnings.all
-	for _, w := range r.warnings.all {
-		r.host.Lint(r.shownFile(w.File), w.Line, warningText(w.Text, w.URL))
-	}
-}
-
 // warningText is a warning with the address of what says more, if there is one.
 func warningText(text, url string) string {
 	if url == "" {

@@ -87,7 +87,7 @@ func TestWalk(t *testing.T) {
 	t.Parallel()
 	files := image(t)
 	var got []string
-	err := files.Walk(t.Context(), "/", func(name string, file File) error {
+	err := files.Walk(t.Context(), "/", nothing, func(name string, file File) error {
 		got = append(got, name)
 		if name == "/bin/app" {
 			near, err := files.ReadAt(t.Context(), name, 0, 4)
@@ -107,7 +107,10 @@ func TestWalk(t *testing.T) {
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	if err := files.Walk(stopped, "/", func(string, File) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := files.Walk(stopped, "/", nothing, func(string, File) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a walk that was stopped ends with %v", err)
 	}
 }
+
+// nothing is left out of a walk.
+func nothing(string, fs.FileMode) bool { return false }

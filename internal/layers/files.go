@@ -77,25 +77,28 @@ func (f *Files) find(path string) *node {
 }
 
 // Walk calls visit for every file below a folder, names of one folder in lexical order, folders before what they hold. Links are
-// not followed. visit may return fs.SkipDir for a folder, and fs.SkipAll.
-func (f *Files) Walk(ctx context.Context, root string, visit func(path string, file File) error) error {
+// not followed. What skip names, by path and type, is left out. visit may return fs.SkipDir for a folder, and fs.SkipAll.
+func (f *Files) Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(path string, file File) error) error {
 	n := f.find(root)
 	if n == nil {
 		return &fs.PathError{Op: "walk", Path: root, Err: fs.ErrNotExist}
 	}
-	err := walkBelow(ctx, strings.TrimRight(root, "/"), n, visit)
+	err := walkBelow(ctx, strings.TrimRight(root, "/"), n, skip, visit)
 	if errors.Is(err, fs.SkipAll) {
 		return nil
 	}
 	return err
 }
 
-func walkBelow(ctx context.Context, dir string, n *node, visit func(path string, file File) error) error {
+func walkBelow(ctx context.Context, dir string, n *node, skip func(path string, kind fs.FileMode) bool, visit func(path string, file File) error) error {
 	for _, name := range slices.Sorted(maps.Keys(n.children)) {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
 		path, c := dir+"/"+name, n.children[name].node
+		if skip(path, c.mode.Type()) {
+			continue
+		}
 		err := visit(path, c.file())
 		switch {
 		case errors.Is(err, fs.SkipDir) && c.mode.IsDir():
@@ -105,7 +108,7 @@ func walkBelow(ctx context.Context, dir string, n *node, visit func(path string,
 		case err != nil:
 			return err
 		}
-		if err := walkBelow(ctx, path, c, visit); err != nil {
+		if err := walkBelow(ctx, path, c, skip, visit); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func expected(err error) bool {
 func consistent(t *testing.T, files *layers.Files) {
 	t.Helper()
 	last := map[string]string{}
-	err := files.Walk(t.Context(), "/", func(name string, f layers.File) error {
+	err := files.Walk(t.Context(), "/", nothing, func(name string, f layers.File) error {
 		if name != path.Clean(name) || !strings.HasPrefix(name, "/") || strings.Count(name, "/") > small.PathDepth {
 			t.Errorf("%q is not clean, or too deep", name)
 		}

@@ -123,7 +123,7 @@ func read(t testing.TB, list []layers.Layer) *layers.Files {
 func listing(t testing.TB, files *layers.Files) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	err := files.Walk(t.Context(), "/", func(path string, f layers.File) error {
+	err := files.Walk(t.Context(), "/", nothing, func(path string, f layers.File) error {
 		switch {
 		case f.Mode.IsDir():
 			out[path] = "dir"
@@ -466,3 +466,6 @@ func (*endless) Read(b []byte) (int, error) {
 	clear(b)
 	return len(b), nil
 }
+
+// nothing is left out of a walk.
+func nothing(string, fs.FileMode) bool { return false }

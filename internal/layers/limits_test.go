@@ -190,7 +190,7 @@ func TestManyOpaqueMarkersOfOneLayer(t *testing.T) {
 	}
 	files := read(t, stack(t, lower, upper))
 	count := 0
-	if err := files.Walk(t.Context(), "/d", func(string, layers.File) error { count++; return nil }); err != nil {
+	if err := files.Walk(t.Context(), "/d", nothing, func(string, layers.File) error { count++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if count != 20_000 {

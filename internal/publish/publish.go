@@ -24,6 +24,9 @@ type Registry struct {
 	Keychain  authn.Keychain
 	Transport http.RoundTripper // it is given patience, if it is not a registry.Transport
 	ForceTag  bool              // Tag moves tags wherever it is told to
+	// Replaced is told by Tag, before that returns, how large the image was that the first tag held which was there, or why that is not
+	// known. nil: nobody asks.
+	Replaced func(Sizes, error)
 }
 
 func (r Registry) client() registry.Client {

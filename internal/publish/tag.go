@@ -45,6 +45,7 @@ func (r Registry) Tag(ctx context.Context, tags []plan.Tag, document Document) (
 	if err != nil {
 		return moves, err
 	}
+	defer r.replacing(ctx, tags, held)()
 	for _, group := range together(tags) {
 		if err := ctx.Err(); err != nil {
 			return moves, context.Cause(ctx)

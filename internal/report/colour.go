@@ -17,6 +17,7 @@ var paints = []struct {
 	{regexp.MustCompile(`(?m)^(\w+/.* )(\d+ warnings?)\b`), "$1\x1b[33m$2\x1b[0m"},
 	{regexp.MustCompile(`(?m)^(multiarch-action: )?error:`), "\x1b[31;1m$0\x1b[0m"},
 	{regexp.MustCompile(`(?m)^\w+/\S+(, \S+)* failed( at|:)`), "\x1b[31;1m$0\x1b[0m"},
+	{regexp.MustCompile(`(?m)^(warning  |[a-z]+ +warning: ).*$`), "\x1b[33;1m$0\x1b[0m"}, // said while it runs
 	{regexp.MustCompile(`(?m)^warning[^:]*:`), "\x1b[33;1m$0\x1b[0m"},
 	{regexp.MustCompile(`(?m)^  (expected|found|why|fix|cause|evidence|hint|faster):`), "\x1b[36m$0\x1b[0m"},
 	{regexp.MustCompile(`(?m)^\d+( of \d+)? platforms?,? .*; WITHOUT .*$`), "\x1b[33;1m$0\x1b[0m"},

@@ -42,6 +42,9 @@ func TestColoursOfTheReport(t *testing.T) {
 		"multiarch-action: error: no":                            "\x1b[31;1mmultiarch-action: error:\x1b[0m no",
 		"linux/arm64, linux/386 failed at Dockerfile:3: no":      "\x1b[31;1mlinux/arm64, linux/386 failed at\x1b[0m Dockerfile:3: no",
 		"3 platforms, verified and published (3.1s)":             "\x1b[32;1m3 platforms, verified and published (3.1s)\x1b[0m",
+		"warning  the cache: it is old":                          "\x1b[33;1mwarning  the cache: it is old\x1b[0m",
+		"cache    warning: it is gone":                           "\x1b[33;1mcache    warning: it is gone\x1b[0m",
+		"warning: linux/arm64 [files/foreign] /opt":              "\x1b[33;1mwarning:\x1b[0m linux/arm64 [files/foreign] /opt",
 		"errors are few": "errors are few",
 		"  | error: what a build printed is not the program's error": "  | error: what a build printed is not the program's error",
 	} {

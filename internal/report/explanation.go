@@ -48,7 +48,7 @@ func (e *Explanation) Lines(message string) []Line {
 		return nil
 	}
 	evidence := e.Evidence
-	if first, _ := firstLine(message); strings.Contains(first, evidence) {
+	if first, _ := firstLine(clipped(message)); strings.Contains(first, evidence) {
 		evidence = ""
 	}
 	return notEmpty(Line{"cause", e.Cause}, Line{"evidence", evidence}, Line{"hint", e.Hint})
@@ -61,11 +61,11 @@ func notEmpty(all ...Line) []Line {
 func (e *Explanation) markdown(message string) string {
 	var b strings.Builder
 	for _, l := range e.Lines(message) {
-		text := markdownText(l.Text)
+		text := sentence(l.Text)
 		if l.Name == "evidence" {
 			text = code(l.Text)
 		}
-		fmt.Fprintf(&b, "*%s:* %s\n\n", strings.ToUpper(l.Name[:1])+l.Name[1:], text)
+		fmt.Fprintf(&b, "**%s:** %s\n\n", capital(l.Name), text)
 	}
 	return b.String()
 }

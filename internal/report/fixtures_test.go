@@ -34,6 +34,7 @@ func published(t *testing.T) *report.Report {
 	t.Helper()
 	r := &report.Report{
 		SchemaVersion: report.SchemaVersion, Program: "v1.0.0", Run: "3f9a1c0b7d21", Outcome: report.Published, Verify: plan.VerifyStatic,
+		Reference: tag, Compared: &report.Compared{Tag: "localhost:5000/demo/hello:1", Digest: oldDigest, Gone: []string{"linux/mips64le"}},
 		Image: tag + "@" + indexDigest, Digest: indexDigest, ImageID: indexDigest, Pushed: []string{"localhost:5000/demo/hello"},
 		Tags: []report.Tag{
 			{Name: tag, To: indexDigest, Moved: true},
@@ -50,6 +51,12 @@ func published(t *testing.T) *report.Report {
 		p.RunsHere = true
 		p.Digest, p.Size, p.Layers = "sha256:"+strings.Repeat(string(rune('a'+i)), 64), int64(1_234_567*(i+1)), 2
 		p.SmokeTest = &report.SmokeTest{Command: []string{"/bin/sh", "-c", "uname -m"}, Passed: "passed", Output: []string{"hello", p.Platform.Architecture()}, Seconds: 0.25}
+	}
+	for i, before := range []int64{1_234_567, 2_469_000, 3_000_000, 5_500_000, 0, 7_400_000, 8_641_900, 20_000_000} {
+		r.Platforms[i].SizeBefore = before
+	}
+	for i, cached := range []int{0, 3, 7} {
+		r.Platforms[i].Steps, r.Platforms[i].CachedSteps = 7, cached
 	}
 	r.Platforms[0].Execution, r.Platforms[0].Emulator = "native", ""
 	r.Platforms[1].StartTest = &report.SmokeTest{Command: []string{"/app"}, Passed: "healthy", Seconds: 1.5}
@@ -107,6 +114,11 @@ func without(t *testing.T) *report.Report {
 		Expected: "TARGETARCH=arm64, as BuildKit sets it", Found: "TARGETARCH=amd64", Why: "every platform gets this value", Fix: "declare ARG TARGETARCH without a value",
 	}}
 	r.Warnings = []report.Warning{{File: "Dockerfile", Line: 5, Text: "MaintainerDeprecated: Maintainer instruction is deprecated", URL: "https://docs.docker.com/go/dockerfile/rule/maintainer-deprecated/"}}
+	for i := range r.Platforms {
+		if r.Platforms[i].Failure == nil {
+			r.Platforms[i].Attestations = []report.Attestation{{Digest: oldDigest, Predicates: []string{"https://slsa.dev/provenance/v1", "https://spdx.dev/Document"}}}
+		}
+	}
 	r.Hints = []report.Hint{{ID: "copy-link", Bytes: 4 << 20, Text: "COPY data /data made the same layer of 2.1 MB for 3 platforms, each time anew: with --link it is made and compressed once"}}
 	return r
 }
@@ -171,7 +183,7 @@ func setupFailed(t *testing.T) *report.Report {
 	t.Helper()
 	return &report.Report{
 		SchemaVersion: report.SchemaVersion, Program: "v1.0.0", Run: "3f9a1c0b7d21", Outcome: report.Failed, Verify: plan.VerifyStatic,
-		Error: "docker engine at unix:///var/run/docker.sock: connecting: no such file", Platforms: platforms(t, "linux/amd64", "linux/arm64"), Seconds: 0.3,
+		Reference: tag, Error: "docker engine at unix:///var/run/docker.sock: connecting: no such file", Platforms: platforms(t, "linux/amd64", "linux/arm64"), Seconds: 0.3,
 	}
 }
 

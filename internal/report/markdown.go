@@ -9,186 +9,165 @@ import (
 	"github.com/org/multiarch-action/internal/plan"
 )
 
-// maxMarkdown is how long the Markdown may be. GitHub drops a step's whole summary if it is longer than 1 MiB.
-const maxMarkdown = 900 << 10
+// Markdown writes the report for a CI host's summary page: the verdict, what is wrong, the platforms, the tags, and how to use the result.
+// What would make it longer than the host takes is left out.
+func (r *Report) Markdown(w io.Writer) error { return r.MarkdownWithin(w, maxMarkdown) }
 
-// Markdown writes the report for a CI host's summary page. Failures come first, because they are what it is opened for. Of a report
-// that is too long whole problems are left out, so that what is shown stays readable.
-func (r *Report) Markdown(w io.Writer) error {
-	end := r.markdownEnd()
-	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n", r.sign(), markdownText(r.headline()))
-	if r.Image != "" {
-		fmt.Fprintf(&b, "%s\n\n", code(r.Image))
-	}
-	left := 0
-	for _, problem := range r.markdownProblems() {
-		if b.Len()+len(problem)+len(end) > maxMarkdown {
-			left++
-			continue
-		}
-		b.WriteString(problem)
-	}
-	if left > 0 {
-		fmt.Fprintf(&b, "*Left out, because the summary would be too long: %d more. The JSON report holds everything.*\n\n", left)
-	}
-	b.WriteString(end)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// markdownEnd is what stands below the problems: all platforms, the tags, what to do with the result, and where the time went.
-func (r *Report) markdownEnd() string {
-	var b strings.Builder
+// MarkdownWithin is like Markdown for a page that has room for so many bytes.
+func (r *Report) MarkdownWithin(w io.Writer, room int) error {
+	var p page
+	p.add(head, "", r.markdownHead())
+	r.markdownErrors(&p)
 	if r.begun() {
-		r.markdownTable(&b)
+		p.add(table, "table", r.markdownTable()+r.markdownLegend())
 	}
 	if phrase := r.attested(); phrase != "" {
-		b.WriteString(markdownText(phrase) + "\n\n")
+		p.add(result, "line", markdownText(capital(phrase))+".\n\n")
 	}
-	r.markdownTags(&b)
-	if r.Outcome == Published {
-		fmt.Fprintf(&b, "Run it:\n\n%s", fence(r.runCommand()))
-	}
+	p.add(result, "table", markdownTags(r.Tags))
+	p.add(result, "fold", r.markdownUse())
 	for _, hint := range r.Hints {
-		fmt.Fprintf(&b, "*Faster:* %s\n\n", markdownText(hint.Text))
+		p.add(remark, "hint", "💡 **Faster:** "+sentence(hint.Text)+"\n\n")
 	}
-	if len(r.Stages) > 0 {
-		b.WriteString(fold("Time line", r.timeRows()))
+	r.markdownWarnings(&p)
+	p.add(remark, "fold", r.markdownOutput())
+	if chart := r.gantt(); chart != "" {
+		p.add(remark, "chart", fold(r.good(), "⏱️ "+inHTML(r.timePhrase()), chart))
+	}
+	return p.write(w, min(room, maxMarkdown))
+}
+
+// good reports whether the run did what it was asked to.
+func (r *Report) good() bool {
+	return r.Outcome == Published || r.Outcome == Built || r.Outcome == Staged
+}
+
+// markdownHead is the verdict: what it is about, how it ended, and the reference with its digest, to be copied.
+func (r *Report) markdownHead() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s %s\n\n**%s** in %s\n\n", r.sign(), r.verdict(), markdownText(capital(r.headline())), duration(r.Seconds))
+	switch {
+	case r.Image != "":
+		b.WriteString(fence(r.Image))
+	case r.Digest != "":
+		b.WriteString(fence(r.Digest))
 	}
 	return b.String()
 }
 
+// verdict is the end of the run in a word or two, and the image that it was about.
+func (r *Report) verdict() string {
+	words := map[Outcome]string{Published: "Published", Built: "Built", Staged: "Built and handed over", Cancelled: "Cancelled", Rejected: "Rejected"}[r.Outcome]
+	switch {
+	case words == "":
+		words = "Failed"
+	case r.Outcome == Published && len(r.Missing) > 0:
+		words = "Published in part"
+	}
+	return strings.TrimSpace(words + " " + code(r.Reference))
+}
+
 func (r *Report) sign() string {
-	switch r.Outcome {
-	case Published, Built, Staged:
-		if len(r.Missing) > 0 {
-			return "⚠️"
-		}
+	switch {
+	case r.good() && len(r.Missing) > 0:
+		return "⚠️"
+	case r.good():
 		return "✅"
-	case Cancelled:
+	case r.Outcome == Cancelled:
 		return "⏹️"
 	}
 	return "❌"
 }
 
-func (r *Report) markdownTable(b *strings.Builder) {
-	node := func(text string) string { // a column that a single builder does not need
-		if !r.manyNodes() {
-			return ""
-		}
-		return text + " | "
+// markdownErrors adds what kept the run from success.
+func (r *Report) markdownErrors(p *page) {
+	if r.Error != "" && r.Outcome != Rejected && !r.saidBelow() {
+		p.add(failure, "error", paragraph(r.Error)+r.Explanation.markdown(r.Error))
 	}
-	fmt.Fprintf(b, "| Platform | Status | Digest | Size | Layers | %sRun | Time | Checks | Smoke test |\n|---|---|---|---:|---:|%s---|---:|---|---|\n",
-		node("Node"), strings.ReplaceAll(node("---"), " ", ""))
-	for _, p := range r.Platforms {
-		layers := ""
-		if p.Layers > 0 {
-			layers = fmt.Sprint(p.Layers)
-		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s%s | %.1f s | %s | %s |\n", p.Platform, p.status(), cell(shortDigest(p.Digest)), size(p.Size),
-			layers, node(cell(p.Node)), markdownText(p.execution()), p.Seconds, r.checks(p), cell(p.tests()))
-	}
-	b.WriteString("\n")
-}
-
-func (r *Report) markdownTags(b *strings.Builder) {
-	if len(r.Tags) == 0 {
-		return
-	}
-	b.WriteString("| Tag | |\n|---|---|\n")
-	for _, t := range r.Tags {
-		fmt.Fprintf(b, "| %s | %s |\n", cell(t.Name), t.phrase())
-	}
-	b.WriteString("\n")
-}
-
-// markdownProblems are the parts of the report that are about what is wrong, the worst first.
-func (r *Report) markdownProblems() []string {
-	var out []string
-	if r.Error != "" && r.Outcome != Rejected { // the headline says it
-		out = append(out, paragraph(r.Error)+r.Explanation.markdown(r.Error))
-	}
-	for _, f := range r.failures() {
-		out = append(out, f.markdown())
+	failed := r.failures()
+	for _, f := range failed {
+		p.add(failure, "failure", f.markdown(len(failed) <= fewProblems))
 	}
 	for _, n := range r.Nodes {
 		if n.Problem != "" {
-			out = append(out, n.markdown())
+			sign := "❌"
+			if r.good() {
+				sign = "⚠️"
+			}
+			p.add(failure, "node", n.markdown(sign))
 		}
 	}
-	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {
-		for _, f := range slices.Concat(r.Preflight, r.Findings) {
-			if f.Severity == severity {
-				out = append(out, markdownFinding(f))
-			}
-		}
-		for _, p := range r.Platforms {
-			for _, f := range p.Findings {
-				if f.Severity == severity {
-					out = append(out, markdownFinding(f))
-				}
-			}
+	p.addFindings(r.all(), plan.SeverityError)
+	for _, platform := range r.Platforms {
+		if platform.Status == StatusRejected && len(platform.output()) > 0 {
+			p.add(finding, "output", fold(false, "Output of the smoke test on "+platform.Platform.String(), fence(lastOf(platform.output()))))
 		}
 	}
+}
+
+// saidBelow reports whether the run's error says only that a platform failed.
+func (r *Report) saidBelow() bool {
+	return r.Explanation == nil && strings.HasPrefix(r.Error, "building") && len(r.failures()) > 0
+}
+
+// markdownWarnings adds what should be looked at some day.
+func (r *Report) markdownWarnings(p *page) {
+	p.addFindings(r.all(), plan.SeverityWarning)
 	for _, w := range r.Warnings {
-		line := "**warning of BuildKit** " + code(strings.TrimSuffix(w.place(), ": ")) + " " + markdownText(w.Text)
-		if strings.HasPrefix(w.URL, "https://") && !strings.ContainsAny(w.URL, " <>()") {
-			line += " ([more](" + w.URL + "))"
-		}
-		out = append(out, line+"\n\n")
+		p.add(finding, "warning", w.markdown())
 	}
+	p.addFindings(r.all(), plan.SeverityNote)
+}
+
+// markdownUse is how to pull each platform, and how to run one here.
+func (r *Report) markdownUse() string {
+	if r.Outcome != Published {
+		return ""
+	}
+	width := 0
 	for _, p := range r.Platforms {
-		if p.Status == StatusRejected {
-			out = append(out, fold("output of the smoke test on "+p.Platform.String(), p.output()))
+		width = max(width, len(p.Platform.String()))
+	}
+	repository := withoutVersion(r.Image)
+	var lines []string
+	for _, p := range r.Platforms {
+		if p.Digest != "" {
+			lines = append(lines, fmt.Sprintf("docker pull --platform %-*s %s@%s", width, p.Platform, repository, p.Digest))
 		}
 	}
-	return out
+	return fold(false, "📦 Pull one platform, or run one here", fenceAs("sh", strings.Join(append(lines, "", r.runCommand()), "\n")))
 }
 
-func (g failures) markdown() string {
+// markdownOutput is what the tests printed that passed, where that is more than the table shows.
+func (r *Report) markdownOutput() string {
 	var b strings.Builder
-	f := g.Failure
-	place := ""
-	if f.Line > 0 {
-		place = fmt.Sprintf(" at %s", code(fmt.Sprintf("%s:%d", f.File, f.Line)))
+	for _, p := range r.Platforms {
+		if p.Status == StatusRejected || !slices.ContainsFunc([]*SmokeTest{p.SmokeTest, p.StartTest}, (*SmokeTest).more) {
+			continue
+		}
+		for _, t := range []*SmokeTest{p.SmokeTest, p.StartTest} {
+			if t != nil && len(t.Output) > 0 {
+				fmt.Fprintf(&b, "%s: %s\n\n%s", p.Platform, code(inCell(strings.Join(t.Command, " "))), fence(lastOf(t.Output)))
+			}
+		}
 	}
-	fmt.Fprintf(&b, "**%s failed**%s: %s", g.names(), place, paragraph(f.Error))
-	if len(f.Excerpt) > 0 {
-		b.WriteString(fence(strings.Join(f.Excerpt, "\n")))
+	if b.Len() == 0 {
+		return ""
 	}
-	b.WriteString(fold("last output", f.Output))
-	b.WriteString(f.Explanation.markdown(f.Error))
-	return b.String()
+	return fold(false, "🧪 Output of the smoke tests", b.String())
 }
 
-func markdownFinding(f plan.Finding) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** %s", title(f), code(f.Check))
-	if f.Path != "" {
-		fmt.Fprintf(&b, " %s", code(f.Path))
-	}
-	b.WriteString("\n")
-	for _, line := range lines(f) {
-		fmt.Fprintf(&b, "- %s: %s\n", line.Name, markdownText(line.Text))
-	}
-	b.WriteString("\n")
-	return b.String()
+// more reports whether a test printed more than a cell of a table shows.
+func (t *SmokeTest) more() bool {
+	return t != nil && (len(t.Output) > 1 || len(t.Output) == 1 && shortened(t.Output[0], longestTest) != strings.TrimSpace(t.Output[0]))
 }
 
 // paragraph writes a text of one line as such, and what follows as a block.
 func paragraph(text string) string {
-	first, rest := firstLine(text)
+	first, rest := firstLine(clipped(text))
 	out := markdownText(first) + "\n\n"
 	if len(rest) > 0 {
 		out += fence(strings.Join(rest, "\n"))
 	}
 	return out
-}
-
-func fold(title string, lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("<details><summary>%s</summary>\n\n%s</details>\n\n", title, fence(strings.Join(lines, "\n")))
 }

@@ -28,11 +28,11 @@ func (n Node) terminal() string {
 	return b.String()
 }
 
-func (n Node) markdown() string {
+func (n Node) markdown(sign string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**node** %s: %s", code(n.Name), paragraph(n.Problem))
+	fmt.Fprintf(&b, "%s **Node** %s: %s", sign, code(n.Name), paragraph(n.Problem))
 	if n.Hint != "" {
-		fmt.Fprintf(&b, "*Hint:* %s\n\n", markdownText(n.Hint))
+		fmt.Fprintf(&b, "**Hint:** %s\n\n", markdownText(n.Hint))
 	}
 	return b.String()
 }

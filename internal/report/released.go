@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -109,46 +110,66 @@ func (r *Released) Terminal(w io.Writer) error {
 	return err
 }
 
-// Markdown writes the result for a CI host's summary page: what is wrong first.
-func (r *Released) Markdown(w io.Writer) error {
-	sign := map[Outcome]string{Published: "✅", Cancelled: "⏹️"}[r.Outcome]
-	if sign == "" {
-		sign = "❌"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n", sign, markdownText(r.headline()))
-	if r.Image != "" {
-		fmt.Fprintf(&b, "%s\n\n", code(r.Image))
-	}
+// Markdown writes the result for a CI host's summary page: the verdict, what is wrong, the platforms and the tags.
+func (r *Released) Markdown(w io.Writer) error { return r.MarkdownWithin(w, maxMarkdown) }
+
+// MarkdownWithin is like Markdown for a page that has room for so many bytes.
+func (r *Released) MarkdownWithin(w io.Writer, room int) error {
+	var p page
+	p.add(head, "", r.markdownHead())
 	if r.Error != "" && r.Outcome != Rejected {
-		b.WriteString(paragraph(r.Error))
+		p.add(failure, "error", paragraph(r.Error))
 	}
-	left := 0
-	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {
-		for _, f := range r.All() {
-			if f.Severity != severity {
-				continue
-			}
-			if text := markdownFinding(f); b.Len()+len(text) < maxMarkdown {
-				b.WriteString(text)
-			} else {
-				left++
-			}
-		}
-	}
-	if left > 0 {
-		fmt.Fprintf(&b, "*Left out, because the summary would be too long: %d more. The JSON report holds everything.*\n\n", left)
-	}
+	p.addFindings(r.All(), plan.SeverityError)
 	if len(r.Platforms) > 0 {
-		b.WriteString("| Platform | Digest | Size | Layers | Attestations | Checks | Source |\n|---|---|---:|---:|---:|---|---|\n")
+		p.add(table, "table", r.markdownTable())
 	}
+	p.add(result, "table", markdownTags(r.Tags))
+	p.add(result, "fold", r.markdownUse())
+	p.addFindings(r.All(), plan.SeverityWarning)
+	p.addFindings(r.All(), plan.SeverityNote)
+	return p.write(w, min(room, maxMarkdown))
+}
+
+func (r *Released) markdownHead() string {
+	sign := map[Outcome]string{Published: "✅", Cancelled: "⏹️"}[r.Outcome]
+	words := map[Outcome]string{Published: "Published", Cancelled: "Cancelled", Rejected: "Rejected"}[r.Outcome]
+	name := ""
+	if len(r.Tags) > 0 {
+		name = code(r.Tags[0].Name)
+	}
+	text := fmt.Sprintf("### %s %s\n\n**%s** in %s\n\n", cmp.Or(sign, "❌"), strings.TrimSpace(cmp.Or(words, "Failed")+" "+name), markdownText(capital(r.headline())), duration(r.Seconds))
+	if r.Image != "" {
+		text += fence(r.Image)
+	}
+	return text
+}
+
+func (r *Released) markdownTable() string {
+	var b strings.Builder
+	b.WriteString("| Platform | Digest | Size | Layers | Attestations | Checks | Source |\n|:--|:--|--:|--:|--:|:--|:--|\n")
 	for _, p := range r.Platforms {
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", markdownText(p.Platform), cell(shortDigest(p.Digest)), size(p.Size), p.Layers, p.Attestations, r.checks(p), cell(p.Source))
+		sign := "✅"
+		if p.Verdict != VerdictGood {
+			sign = "❌"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", sign+nbsp+markdownText(p.Platform), cell(shortDigest(p.Digest)), unbroken(size(p.Size)), p.Layers, p.Attestations,
+			r.checks(p), cell(p.Source))
 	}
-	b.WriteString("\n")
-	(&Report{Tags: r.Tags}).markdownTags(&b)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String() + "\n"
+}
+
+// markdownUse is how to pull each platform.
+func (r *Released) markdownUse() string {
+	if r.Outcome != Published {
+		return ""
+	}
+	repository := withoutVersion(r.Image)
+	var lines []string
+	for _, p := range r.Platforms {
+		lines = append(lines, fmt.Sprintf("docker pull --platform %s %s@%s", p.Platform, repository, p.Digest))
+	}
+	return fold(false, "📦 Pull one platform", fenceAs("sh", strings.Join(lines, "\n")))
 }
 
 // JUnit writes the result as test results: a suite for the whole, and one for each platform with a case for each check.

@@ -35,6 +35,7 @@ type Report struct {
 	Verify        plan.Level     `json:"verify"` // how much of each platform was checked
 	Error         string         `json:"error,omitempty"`
 	*Explanation                 // of the error, where it is a known one
+	Reference     string         `json:"reference,omitempty"` // first tag that was asked for
 	Image         string         `json:"image,omitempty"`     // first tag and digest: what to pull
 	Digest        string         `json:"digest,omitempty"`    // of the index, or of the manifest if there is one platform
 	MediaType     string         `json:"mediaType,omitempty"` // of what has the digest
@@ -43,7 +44,8 @@ type Report struct {
 	Loaded        bool           `json:"loaded,omitempty"` // the local Docker engine has it
 	Pushed        []string       `json:"pushed,omitempty"` // repositories that hold the digest
 	Tags          []Tag          `json:"tags,omitempty"`
-	Outputs       []Output       `json:"outputs,omitempty"` // that were written
+	Compared      *Compared      `json:"compared,omitempty"` // the image that sizes are compared with; nil: there was none
+	Outputs       []Output       `json:"outputs,omitempty"`  // that were written
 	Platforms     []Platform     `json:"platforms"`
 	Missing       []string       `json:"missing,omitempty"`   // platforms that failed, as they were allowed to: the result is without them
 	Preflight     []plan.Finding `json:"preflight,omitempty"` // what was found before anything was built
@@ -65,6 +67,13 @@ type Tag struct {
 	Moved bool   `json:"moved"`
 }
 
+// Compared is the image that a tag held before, whose sizes the platforms know.
+type Compared struct {
+	Tag    string   `json:"tag"`
+	Digest string   `json:"digest"`
+	Gone   []string `json:"gone,omitempty"` // platforms that it had and the new image has not
+}
+
 // Platform is what became of one platform.
 type Platform struct {
 	Platform plan.Platform `json:"platform"`
@@ -72,14 +81,18 @@ type Platform struct {
 	Node     string        `json:"node,omitempty"` // where it was built
 	Digest   string        `json:"digest,omitempty"`
 	Size     int64         `json:"size,omitempty"` // compressed layers
-	Layers   int           `json:"layers,omitempty"`
+	// SizeBefore is the size of the platform in the image that Report.Compared names; 0: it is new.
+	SizeBefore int64 `json:"sizeBefore,omitempty"`
+	Layers     int   `json:"layers,omitempty"`
 	// Attestations are manifests about this platform's image: the entries of the index that others show as unknown/unknown.
 	Attestations []Attestation  `json:"attestations,omitempty"`
 	Execution    string         `json:"execution"`      // native, emulated, cross: nothing foreign was executed, or none: nothing on the node runs its programs
 	Need         string         `json:"need,omitempty"` // why an emulator was needed, or why not; empty: nobody looked
 	Emulator     string         `json:"emulator,omitempty"`
-	Way          string         `json:"way,omitempty"` // native, present, registered, builtin or missing: see docs/emulation.md
-	RunsHere     bool           `json:"runsHere"`      // its programs still run on this machine when the run has ended
+	Steps        int            `json:"steps,omitempty"`       // instructions of the Dockerfile that were done for it alone
+	CachedSteps  int            `json:"cachedSteps,omitempty"` // of them: that the cache had
+	Way          string         `json:"way,omitempty"`         // native, present, registered, builtin or missing: see docs/emulation.md
+	RunsHere     bool           `json:"runsHere"`              // its programs still run on this machine when the run has ended
 	Crash        *Crash         `json:"crash,omitempty"`
 	Retries      int            `json:"retries,omitempty"` // because a registry, or the way to it, had failed
 	Allowed      bool           `json:"allowed,omitempty"` // to fail: the result is without it

@@ -74,34 +74,3 @@ func (r *Report) timePhrase() string {
 	}
 	return strings.Join(words, ", ")
 }
-
-// maxTimelineRows keeps a run on many platforms from filling the summary. The JSON report holds everything.
-const maxTimelineRows = 60
-
-// timeRows draws the time line, one row for each stage and part, with a bar from its start to its end.
-func (r *Report) timeRows() []string {
-	end := 0.001
-	for _, s := range r.Stages {
-		end = max(end, s.Start+s.Seconds)
-	}
-	rows := []string{"\tSTART\tTOOK"}
-	for _, s := range r.Stages[:min(len(r.Stages), maxTimelineRows)] {
-		name, own := s.part()
-		if own != "" {
-			name = "  " + own
-		}
-		rows = append(rows, fmt.Sprintf("%s\t%.2f s\t%.2f s\t%s", name, s.Start, s.Seconds, bar(s.Start/end, (s.Start+s.Seconds)/end)))
-	}
-	if left := len(r.Stages) - maxTimelineRows; left > 0 {
-		rows = append(rows, fmt.Sprintf("and %d more", left))
-	}
-	return strings.Split(strings.TrimSuffix(aligned(rows), "\n"), "\n")
-}
-
-// bar draws the stretch between two fractions of a line. Even the shortest can be seen.
-func bar(from, to float64) string {
-	const width = 40
-	start := min(int(from*width), width-1)
-	end := max(start+1, int(to*width+0.5))
-	return strings.Repeat(" ", start) + strings.Repeat("█", end-start)
-}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -214,52 +215,50 @@ func (p ComparePlatform) change() string {
 	return strings.Join(words, ", ")
 }
 
-// Markdown writes the verification for a page: what is wrong first.
-func (v *Verification) Markdown(w io.Writer) error {
-	var b strings.Builder
-	left := 0
+// Markdown writes the verification for a page: of each image the verdict, what is wrong, and the platforms.
+func (v *Verification) Markdown(w io.Writer) error { return v.MarkdownWithin(w, maxMarkdown) }
+
+// MarkdownWithin is like Markdown for a page that has room for so many bytes.
+func (v *Verification) MarkdownWithin(w io.Writer, room int) error {
+	var p page
 	for _, image := range v.Images {
-		left += image.markdown(&b)
+		image.markdown(&p)
 	}
-	if left > 0 {
-		fmt.Fprintf(&b, "*Left out, because the page would be too long: %d findings. The JSON report holds everything.*\n", left)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return p.write(w, min(room, maxMarkdown))
 }
 
-// markdown returns how many findings were left out.
-func (v Verified) markdown(b *strings.Builder) (left int) {
+func (v Verified) markdown(p *page) {
 	sign := map[Verdict]string{VerdictGood: "✅", VerdictBad: "❌", VerdictUnread: "❌"}[v.Verdict]
-	fmt.Fprintf(b, "### %s %s: %s\n\n", sign, code(v.Reference), v.headline())
+	p.add(head, "", fmt.Sprintf("### %s %s: %s\n\n", sign, code(v.Reference), v.headline()))
 	if v.Error != "" {
-		b.WriteString(paragraph(v.Error))
+		p.add(failure, "error", paragraph(v.Error))
 	}
-	for _, severity := range []plan.Severity{plan.SeverityError, plan.SeverityWarning, plan.SeverityNote} {
-		for _, f := range v.All() {
-			if f.Severity != severity {
-				continue
-			}
-			if text := markdownFinding(f); b.Len()+len(text) < maxMarkdown {
-				b.WriteString(text)
-			} else {
-				left++
-			}
-		}
-	}
+	p.addFindings(v.All(), plan.SeverityError)
 	if len(v.Platforms) > 0 {
-		b.WriteString("| Platform | Digest | Size | Layers | Checks |\n|---|---|---|---|---|\n")
+		p.add(table, "table", v.markdownTable())
 	}
-	for _, p := range v.Platforms {
-		fmt.Fprintf(b, "| %s | %s | %s | %d | %s |\n", markdownText(p.Platform), cell(shortDigest(p.Digest)), size(p.Size), p.Layers, p.checks())
-	}
-	b.WriteString("\n")
 	if v.Against != nil {
-		fmt.Fprintf(b, "Compared with %s:\n\n| Platform | Before | Now | Change |\n|---|---|---|---|\n", code(v.Against.Reference))
-		for _, p := range v.Against.Platforms {
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", markdownText(p.Platform), size(p.SizeBefore), size(p.Size), markdownText(p.change()))
-		}
-		b.WriteString("\n")
+		p.add(result, "table", v.Against.markdown())
 	}
-	return left
+	p.addFindings(v.All(), plan.SeverityWarning)
+	p.addFindings(v.All(), plan.SeverityNote)
+}
+
+func (v Verified) markdownTable() string {
+	var b strings.Builder
+	b.WriteString("| Platform | Digest | Size | Layers | Checks |\n|:--|:--|--:|--:|:--|\n")
+	for _, p := range v.Platforms {
+		sign := map[Verdict]string{VerdictGood: "✅", VerdictUnwanted: "▫️"}[p.Verdict]
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %s |\n", cmp.Or(sign, "❌")+nbsp+markdownText(p.Platform), cell(shortDigest(p.Digest)), unbroken(size(p.Size)), p.Layers, p.checks())
+	}
+	return b.String() + "\n"
+}
+
+func (c Comparison) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Compared with %s:\n\n| Platform | Before | Now | Change |\n|:--|--:|--:|:--|\n", code(c.Reference))
+	for _, p := range c.Platforms {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", markdownText(p.Platform), unbroken(size(p.SizeBefore)), unbroken(size(p.Size)), markdownText(p.change()))
+	}
+	return b.String() + "\n"
 }

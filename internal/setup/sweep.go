@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -152,21 +153,53 @@ func (e *Engine) ofRuns(ctx context.Context, run string) (containers, volumes []
 	return containers, volumes, nil
 }
 
-// remove takes away a container and its unnamed volumes. One that is not there, or is just being removed, is no error.
+// removePatience is how long it may take until somebody else, who takes the same things away, has done so: a volume is in use as long as
+// its container is going away.
+const removePatience = 10 * time.Second
+
+// remove takes away a container and its unnamed volumes. One that is not there, or is still being removed in the end, is no error.
 func (e *Engine) remove(ctx context.Context, name string) error {
-	_, err := e.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+	err := insist(ctx, func() error {
+		_, err := e.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		return err
+	})
+	if err != nil && !errdefs.IsConflict(err) {
 		return fmt.Errorf("container %s: removing: %w", name, err)
 	}
 	return nil
 }
 
 func (e *Engine) removeVolume(ctx context.Context, name string) error {
-	_, err := e.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{Force: true})
-	if err != nil && !errdefs.IsNotFound(err) {
+	err := insist(ctx, func() error {
+		_, err := e.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{Force: true})
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("volume %s: removing: %w", name, err)
 	}
 	return nil
+}
+
+// insist tries to remove something until it is not there, as long as the engine says that something else is going on with it.
+func insist(ctx context.Context, remove func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, removePatience)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := remove()
+		if errdefs.IsNotFound(err) {
+			return nil
+		}
+		if !errdefs.IsConflict(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-again.C:
+		}
+	}
 }
 
 // RemoveRun takes away every container and volume that the run has left in the engine, and returns their names. An empty run

@@ -71,11 +71,13 @@ The severity in the tables is the highest that a check is reported with. It is l
 at all, such as a word of CMD that happens to name a program, or a command behind a condition in a script.
 
 What a check costs: *nothing* where it reads what is in hand; a *small request* where a manifest or a config is fetched; *headers* where some
-small pieces are read of each program that the image starts and of its libraries; *every file* where all files are listed and their first bytes read; *a run* where a container is started.
+small pieces are read of each program that the image starts and of its libraries; *every file* where all files are listed, and both ends read of those that may be programs; *a run* where a container is started.
 
 ## Levels
 
 ` + "`--verify` says how much is checked: `off` believes every label, `manifest` reads index and configs, `static` also looks at what each\nimage starts, and `full`, the default, also at every file." + `
+A file whose name ends as that of a text, a script, a picture or an archive does (.py, .js, .txt, .gz) is not opened for that, unless the image
+starts it, nor what lies in /dev, /proc and /sys, over which every container has something else.
 
 No layer is downloaded for that. A build reads the few files that it needs through the builder's API. Where an image has many, this program is
 sent to the builder, which runs it with the image's files mounted read-only and without a network, and remembers its answer as it does that

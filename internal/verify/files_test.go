@@ -86,7 +86,7 @@ func (m *memory) ReadAt(ctx context.Context, name string, offset, length int64) 
 }
 
 // Walk lists files without counting them as asked for.
-func (m *memory) Walk(ctx context.Context, root string, visit func(string, File) error) error {
+func (m *memory) Walk(ctx context.Context, root string, skip func(string, fs.FileMode) bool, visit func(string, File) error) error {
 	prefix := strings.TrimSuffix(root, "/") + "/"
 	skipped := "\x00"
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
@@ -94,6 +94,10 @@ func (m *memory) Walk(ctx context.Context, root string, visit func(string, File)
 			continue
 		}
 		n := m.files[name]
+		if skip(name, n.mode.Type()) {
+			skipped = name + "/"
+			continue
+		}
 		err := visit(name, File{Mode: n.mode, Size: int64(len(n.data)), Link: n.link, UID: n.uid, GID: n.gid})
 		if errors.Is(err, fs.SkipDir) {
 			skipped = name + "/"

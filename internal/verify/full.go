@@ -57,7 +57,7 @@ func (r *run) all(ctx context.Context, w Walker) (own []uint64, foreign []Progra
 		return nil, nil, nil
 	}
 	s := &survey{run: r, index: map[string]*fileGroup{}, rest: map[string]int{}, path: strings.Split(environment(r.config.Env)["PATH"], ":")}
-	if err := w.Walk(ctx, "/", func(name string, file File) error { return s.visit(ctx, w, name, file) }); err != nil {
+	if err := w.Walk(ctx, "/", isNever, func(name string, file File) error { return s.visit(ctx, w, name, file) }); err != nil {
 		return nil, nil, fmt.Errorf("looking at all files: %w", err)
 	}
 	if err := s.report(ctx); err != nil {

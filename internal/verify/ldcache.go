@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -126,8 +127,9 @@ func (r *run) included(ctx context.Context, pattern string) ([]string, error) {
 		return nil, unlessAbsent(err)
 	}
 	var found []string
-	err = w.Walk(ctx, dir.path, func(name string, _ File) error {
-		if fits, err := path.Match(path.Base(pattern), path.Base(name)); err == nil && fits && path.Dir(name) == dir.path && len(found) < maxConfigs {
+	below := func(_ string, kind fs.FileMode) bool { return kind.IsDir() }
+	err = w.Walk(ctx, dir.path, below, func(name string, _ File) error {
+		if fits, err := path.Match(path.Base(pattern), path.Base(name)); err == nil && fits && len(found) < maxConfigs {
 			found = append(found, name)
 		}
 		return nil

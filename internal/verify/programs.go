@@ -100,6 +100,9 @@ func (r *run) fingerprint(ctx context.Context, at place) (uint64, error) {
 	if at.file.Fingerprint != 0 {
 		return at.file.Fingerprint, nil
 	}
+	if known, ok := r.prints[at.path]; ok {
+		return known, nil
+	}
 	size := at.file.Size
 	begin, err := r.readAt(ctx, at, 0, min(fingerprint.Edge, size))
 	if err != nil {
@@ -109,5 +112,9 @@ func (r *run) fingerprint(ctx context.Context, at place) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return fingerprint.Of(begin, end, size), nil
+	print := fingerprint.Of(begin, end, size)
+	if r.started[at.path] { // all files ask for it, and those a second time
+		r.prints[at.path] = print
+	}
+	return print, nil
 }

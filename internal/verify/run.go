@@ -21,11 +21,12 @@ type run struct {
 	tree         *tree
 	contents     map[string]content
 	known        map[string]details
-	bodies       map[string]bool // shell scripts that were read
-	started      map[string]bool // files that were found as programs, without links
-	user         *user           // nil if it is not known
-	loaderConfig *[]string       // folders of /etc/ld.so.conf, once it was read
-	linked       map[string]bool // programs whose libraries were looked for
+	bodies       map[string]bool   // shell scripts that were read
+	started      map[string]bool   // files that were found as programs, without links
+	prints       map[string]uint64 // fingerprints of those
+	user         *user             // nil if it is not known
+	loaderConfig *[]string         // folders of /etc/ld.so.conf, once it was read
+	linked       map[string]bool   // programs whose libraries were looked for
 	reported     map[plan.Finding]bool
 	findings     []plan.Finding
 	commands     int
@@ -41,6 +42,7 @@ func newRun(p plan.Platform, config ocispec.ImageConfig, files Files) *run {
 		linked:   map[string]bool{},
 		bodies:   map[string]bool{},
 		started:  map[string]bool{},
+		prints:   map[string]uint64{},
 		reported: map[plan.Finding]bool{},
 	}
 }

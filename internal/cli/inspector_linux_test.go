@@ -141,8 +141,8 @@ func (o owned) Stat(ctx context.Context, path string) (verify.File, error) {
 }
 
 // Walk visits all files below a folder.
-func (o owned) Walk(ctx context.Context, root string, visit func(path string, file verify.File) error) error {
-	return o.filesOf.Walk(ctx, root, func(path string, file verify.File) error { return visit(path, o.as(path, file)) })
+func (o owned) Walk(ctx context.Context, root string, skip func(path string, kind fs.FileMode) bool, visit func(path string, file verify.File) error) error {
+	return o.filesOf.Walk(ctx, root, skip, func(path string, file verify.File) error { return visit(path, o.as(path, file)) })
 }
 
 func (o owned) as(path string, file verify.File) verify.File {

@@ -1,5 +1,3 @@
-// Package folder reads the files of an image that is mounted at a folder. No link leads out of it, whatever the image holds: every
-// access goes through os.Root. It writes nothing. Start at Open.
 package folder
 
 import (
@@ -23,7 +21,7 @@ type Files struct {
 	root *os.Root
 	// The folder that Walk is in, so that what it visits need not be looked up from the root again.
 	near string
-	here *os.Root
+	here *opened
 }
 
 // File is what is known of one file.
@@ -46,25 +44,17 @@ func Open(dir string) (*Files, error) {
 // Close ends the use of the folder.
 func (f *Files) Close() error { return f.root.Close() }
 
-// in returns the folder to look a path up in, and the path within it.
-func (f *Files) in(name string) (*os.Root, string) {
-	if dir, base := path.Split(name); f.here != nil && path.Clean(dir) == f.near {
-		return f.here, base
-	}
+// far returns a path as os.Root takes it.
+func far(name string) string {
 	if name = strings.Trim(name, "/"); name == "" {
-		name = "."
+		return "."
 	}
-	return f.root, name
+	return name
 }
 
 // Stat describes a file without following a link. The error of a path that is not there is fs.ErrNotExist.
 func (f *Files) Stat(_ context.Context, name string) (File, error) {
-	root, name := f.in(name)
-	return stat(root, name)
-}
-
-func stat(root *os.Root, name string) (File, error) {
-	info, err := root.Lstat(name)
+	info, err := f.root.Lstat(far(name))
 	if errors.Is(err, syscall.ENOTDIR) {
 		err = &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist} // a file where a folder would have to be
 	}
@@ -72,19 +62,21 @@ func stat(root *os.Root, name string) (File, error) {
 		return File{}, err
 	}
 	file := File{Mode: info.Mode(), Size: info.Size()}
-	if file.UID, file.GID, err = owner(info); err != nil {
-		return File{}, err
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok { // as os documents it
+		file.UID, file.GID = int(stat.Uid), int(stat.Gid)
 	}
 	if file.Mode&fs.ModeSymlink != 0 {
-		file.Link, err = root.Readlink(name)
+		file.Link, err = f.root.Readlink(far(name))
 	}
 	return file, err
 }
 
-// ReadAt returns up to length bytes from offset of a regular file: fewer at its end, none behind it.
+// ReadAt returns up to length bytes from offset of a regular file: fewer at its end, none behind it. They are not to be changed.
 func (f *Files) ReadAt(_ context.Context, name string, offset, length int64) ([]byte, error) {
-	root, base := f.in(name)
-	file, err := root.OpenFile(base, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its other end
+	if dir, base := path.Split(name); f.here != nil && path.Clean(dir) == f.near {
+		return f.here.readAt(base, offset, length)
+	}
+	file, err := f.root.OpenFile(far(name), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its other end
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +86,7 @@ func (f *Files) ReadAt(_ context.Context, name string, offset, length int64) ([]
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+		return nil, notRegular(name)
 	}
 	data := make([]byte, max(0, min(length, info.Size()-offset)))
 	n, err := file.ReadAt(data, offset)
@@ -104,66 +96,70 @@ func (f *Files) ReadAt(_ context.Context, name string, offset, length int64) ([]
 	return data[:n], err
 }
 
+func notRegular(name string) error {
+	return &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+}
+
 // Walk calls visit for every file below a folder, names of one folder in lexical order, folders before what they hold. Links are
-// not followed. visit may return fs.SkipDir for a folder.
-func (f *Files) Walk(ctx context.Context, dir string, visit func(name string, file File) error) error {
+// not followed. What skip names, by path and type, is left out. visit may return fs.SkipDir for a folder. Of what is no regular file it is
+// told the type, and nothing else.
+func (f *Files) Walk(ctx context.Context, dir string, skip func(name string, kind fs.FileMode) bool, visit func(name string, file File) error) error {
 	dir = path.Clean("/" + dir)
-	root, name := f.in(dir)
-	opened, err := root.OpenRoot(name)
+	folder, err := f.root.Open(far(dir))
 	if err != nil {
 		return err
 	}
 	defer func() { f.near, f.here = "", nil }()
-	return f.walk(ctx, opened, dir, 0, visit)
+	return f.walk(ctx, newOpened(folder), dir, 0, walker{skip, visit})
+}
+
+// walker is what a walk asks and tells.
+type walker struct {
+	skip  func(name string, kind fs.FileMode) bool
+	visit func(name string, file File) error
 }
 
 // walk visits what is below an opened folder, and closes it.
-func (f *Files) walk(ctx context.Context, opened *os.Root, dir string, depth int, visit func(string, File) error) error {
-	defer func() { _ = opened.Close() }() // only read
+func (f *Files) walk(ctx context.Context, here *opened, dir string, depth int, w walker) error {
+	defer here.close()
 	if depth > maxDepth {
 		return fmt.Errorf("folder %q of the image is nested deeper than %d", dir, maxDepth)
 	}
-	names, err := list(opened)
+	entries, err := here.folder.ReadDir(-1)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, entry := range entries {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		f.near, f.here = dir, opened
-		file, err := stat(opened, name)
-		if err != nil {
-			return err
-		}
+		file, name := File{Mode: entry.Type()}, entry.Name()
 		full := path.Join(dir, name)
-		err = visit(full, file)
+		if w.skip(full, file.Mode) {
+			continue
+		}
+		if file.Mode.IsRegular() {
+			if file, err = here.stat(name); err != nil {
+				return err
+			}
+		}
+		f.near, f.here = dir, here
+		err = w.visit(full, file)
 		switch {
 		case errors.Is(err, fs.SkipDir):
 			continue
 		case err != nil:
 			return err
 		case file.Mode.IsDir():
-			below, err := opened.OpenRoot(name)
+			below, err := here.below(name)
 			if err != nil {
 				return err
 			}
-			if err := f.walk(ctx, below, full, depth+1, visit); err != nil {
+			if err := f.walk(ctx, below, full, depth+1, w); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// list returns the names in a folder in order.
-func list(dir *os.Root) ([]string, error) {
-	file, err := dir.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // only read
-	names, err := file.Readdirnames(-1)
-	slices.Sort(names)
-	return names, err
 }
