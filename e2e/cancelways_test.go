@@ -219,7 +219,7 @@ func releasedFolder(t *testing.T) string {
 }
 
 var makeReleased = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(filepath.Dir(w.program), "released") // goes with the program
+	dir := filepath.Join(filepath.Dir(w.program), "release-commit") // goes with the program
 	name := "multiarch-action-linux-" + runtime.GOARCH
 	content, err := os.ReadFile(w.program)
 	sums := fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(content), name)

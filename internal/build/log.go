@@ -124,16 +124,22 @@ func (l *vertexLog) executed(digest string) bool {
 	return s != nil && s.started
 }
 
-// find returns the digest of the step with that name, or nothing.
+// find returns the digest of the step with that name, or nothing. Of several, as where the builder looks at one again for another reason, it is
+// the one that has printed something.
 func (l *vertexLog) find(name string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	found := ""
 	for digest, s := range l.steps {
-		if s.name == name {
+		switch {
+		case s.name != name:
+		case len(s.tail) > 0:
 			return digest
+		default:
+			found = digest
 		}
 	}
-	return ""
+	return found
 }
 
 // watch looks for a text in all that a step will print.
