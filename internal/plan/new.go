@@ -41,14 +41,8 @@ func New(in Inputs, world World) (*Plan, error) {
 		Metadata:      to.Metadata,
 		Logins:        r.logins(),
 		Notes:         to.Metadata.Notes,
-		Summary:       in.Summary,
-		Report:        in.Report,
-		IIDFile:       in.IIDFile,
-		MetadataFile:  in.MetadataFile,
+		ResultFiles:   r.resultFiles(),
 		Progress:      oneOf(r, "--progress", in.Progress, ProgressAuto, ProgressPlain, ProgressTTY, ProgressQuiet, ProgressNone, ProgressRawJSON),
-		JUnit:         in.JUnit,
-		Dotenv:        in.Dotenv,
-		Links:         in.Links,
 	}
 	r.platformByDefault(p)
 	p.SourceDateEpoch = to.SourceDateEpoch
@@ -66,7 +60,6 @@ func New(in Inputs, world World) (*Plan, error) {
 	r.describe(p)
 	r.enforce(p)
 	r.contradictions(p)
-	r.resultFiles()
 	p.Notes = append(p.Notes, p.secretWarnings()...)
 	if len(r.problems) > 0 {
 		return nil, r.problems.inOrder()
@@ -225,8 +218,8 @@ func oldestFirst(platforms []Platform) {
 	}
 }
 
-// resultFiles finds out, before anything is started, that a result could not be written at the end.
-func (r *reader) resultFiles() {
+// resultFiles reads where results go, and finds out, before anything is started, that one could not be written at the end.
+func (r *reader) resultFiles() ResultFiles {
 	for _, file := range []struct{ input, path string }{
 		{"--summary", r.in.Summary},
 		{"--report", r.in.Report},
@@ -245,6 +238,10 @@ func (r *reader) resultFiles() {
 		} else if info, err := r.world.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 			r.problem(file.input, file.path, "the folder that it would be in does not exist", "create the folder first")
 		}
+	}
+	return ResultFiles{
+		Summary: r.in.Summary, Report: r.in.Report, JUnit: r.in.JUnit, Dotenv: r.in.Dotenv, Links: r.in.Links,
+		IIDFile: r.in.IIDFile, MetadataFile: r.in.MetadataFile,
 	}
 }
 

@@ -9,6 +9,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
+// ResultFiles are files that the results are written to in the end; empty: none.
+type ResultFiles struct {
+	Summary string `json:"summary,omitempty"`
+	Report  string `json:"report,omitempty"`
+	JUnit   string `json:"junit,omitempty"`
+	Dotenv  string `json:"dotenv,omitempty"`
+	Links   string `json:"links,omitempty"`
+	// IIDFile and MetadataFile are for programs that read them of docker buildx build.
+	IIDFile      string `json:"iidFile,omitempty"`
+	MetadataFile string `json:"metadataFile,omitempty"`
+}
+
 // Plan is everything that a run will do, in values that cannot be wrong: after New there is no raw text for a platform
 // or a reference. Its JSON form is what --dry-run --json prints.
 type Plan struct {
@@ -66,14 +78,7 @@ type Plan struct {
 
 	Course Course `json:"course"`
 
-	Summary string `json:"summary,omitempty"`
-	Report  string `json:"report,omitempty"`
-	JUnit   string `json:"junit,omitempty"`
-	Dotenv  string `json:"dotenv,omitempty"`
-	Links   string `json:"links,omitempty"`
-	// IIDFile and MetadataFile are written in the end, for programs that read them of docker buildx build.
-	IIDFile      string `json:"iidFile,omitempty"`
-	MetadataFile string `json:"metadataFile,omitempty"`
+	ResultFiles
 	// MetadataProvenance says how much of the provenance is in MetadataFile.
 	MetadataProvenance MetadataProvenance `json:"metadataProvenance,omitempty"`
 	Progress           Progress           `json:"progress"`

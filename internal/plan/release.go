@@ -22,10 +22,8 @@ type Release struct {
 	Verify    Level
 	Policy    Policy
 	Registries
-	Summary, Report string
-	JUnit           string
-	Dotenv, Links   string
-	Notes           []string // what was decided without being asked, for the log
+	ResultFiles
+	Notes []string // what was decided without being asked, for the log
 }
 
 // Promotion is what only promote is asked.
@@ -133,27 +131,22 @@ func NewRelease(in Inputs, world World) (*Release, error) {
 	config, registries := r.registries()
 	described := r.metadata(r.sourceDateEpoch(nil))
 	out := &Release{
-		Sources:    in.Sources,
-		Tags:       config.plainHTTP(r.tags()),
-		Append:     r.boolean("--append", in.Append),
-		Staged:     r.staging(),
-		Wait:       r.wait(),
-		ForceTag:   r.boolean("--force-tag", in.ForceTag),
-		Verify:     oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
-		Policy:     r.policy(),
-		Registries: registries,
-		Summary:    in.Summary,
-		Report:     in.Report,
-		JUnit:      in.JUnit,
-		Dotenv:     in.Dotenv,
-		Links:      in.Links,
-		Notes:      described.Notes,
-		Promotion:  Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: r.releaseRules()},
+		Sources:     in.Sources,
+		Tags:        config.plainHTTP(r.tags()),
+		Append:      r.boolean("--append", in.Append),
+		Staged:      r.staging(),
+		Wait:        r.wait(),
+		ForceTag:    r.boolean("--force-tag", in.ForceTag),
+		Verify:      oneOf(r, "--verify", in.Verify, VerifyFull, VerifyStatic, VerifyManifest, VerifyOff),
+		Policy:      r.policy(),
+		Registries:  registries,
+		ResultFiles: r.resultFiles(),
+		Notes:       described.Notes,
+		Promotion:   Promotion{FromTag: in.FromTag, Expect: r.expect(), Rules: r.releaseRules()},
 	}
 	if len(in.Platforms) > 0 {
 		out.Platforms = r.platforms()
 	}
-	r.resultFiles()
 	r.releaseContradictions(out)
 	if len(r.problems) > 0 {
 		return nil, r.problems.inOrder()
