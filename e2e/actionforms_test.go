@@ -84,11 +84,7 @@ func TestActionAsReleasedAndAsContainer(t *testing.T) {
 	cmd.Env = append(os.Environ(), "PATH="+w.lab["LAB_QEMU_DIR"]+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	log := string(out)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(log)
-		}
-	})
+	showIfFailed(t, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,6 +192,16 @@ func (r *result) finish(t *testing.T, err error, reportFile string) {
 	}
 }
 
+// showIfFailed shows a log where the test fails.
+func showIfFailed(t *testing.T, log string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(log)
+		}
+	})
+}
+
 func (r result) wantCode(t *testing.T, want int) {
 	t.Helper()
 	if r.code != want {

@@ -109,11 +109,7 @@ func TestGitLabPipeline(t *testing.T) {
 	dir := gitlabProject(t, gitlabPipeline, "FROM busybox\nARG TEXT\nRUN echo \"$TEXT\" > /text\n")
 	out, err := gitlabCI(t, dir, image).CombinedOutput()
 	log := string(out)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(log)
-		}
-	})
+	showIfFailed(t, log)
 	if err != nil {
 		t.Fatal(err)
 	}
