@@ -80,12 +80,12 @@ func (l lasting) Write(p []byte) (int, error) {
 
 // CI reports whether a CI host started the program, by the variables that hosts set in every job.
 func (h *Host) CI() bool {
-	for _, variable := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "BUILDKITE", "DRONE", "TEAMCITY_VERSION"} {
+	for _, variable := range []string{"CI", "GITHUB_ACTIONS", "JENKINS_URL", "TF_BUILD", "BUILDKITE", "DRONE", "TEAMCITY_VERSION"} {
 		if value := h.getenv(variable); value != "" && value != "false" {
 			return true
 		}
 	}
-	return h.getenv("GITLAB_CI") != "" // gitlab-ci-local says false
+	return onGitLab(h.getenv)
 }
 
 // Input returns the text that the environment gives for an input. The order is the host's own inputs, then PLUGIN_ (Woodpecker,
